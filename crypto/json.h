@@ -1,8 +1,8 @@
 // The project's JSON: a subset of RFC 8259 whose canonical form is RFC 8785 (specs/json.md).
 //
 // Values are strings, booleans, integers 0..2^53-1, arrays and objects. Keys match
-// [a-z][a-z0-9_]{0,62}. No floats, no null, no control characters (U+0000-001F, U+007F-009F), no lone surrogates.
-// Pure; safe from any thread.
+// [a-z][a-z0-9_]{0,62}. No floats, no null, no control characters (U+0000-001F, U+007F-009F), no lone
+// surrogates. Pure; safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +56,8 @@ enum class Form {
 
 // In kReadable form strings may hold U+000A (escaped as \n), because notes travel as strings; the
 // canonical form of such a value does not exist, so Encode() is never called on it (EncodePretty is).
-// Errors: kInvalidJson, kNotCanonical, kDuplicateKey, kInvalidString, kTooDeep, kTooLarge (text longer than `length_max`).
+// Errors: kInvalidJson, kNotCanonical, kDuplicateKey, kInvalidString, kTooDeep, kTooLarge (text longer than
+// `length_max`).
 Result<Value> Parse(std::string_view text, Form form, size_t length_max);
 
 // RFC 8785 form.

@@ -140,8 +140,7 @@ class [[nodiscard]] Result {
  private:
   void Checked() const {
     if (!has_value()) {
-      std::fprintf(stderr, "Result::value() on error %s\n",
-                   std::get_if<1>(&state_)->ToString().c_str());
+      std::fprintf(stderr, "Result::value() on error %s\n", std::get_if<1>(&state_)->ToString().c_str());
       std::abort();
     }
   }
@@ -173,10 +172,9 @@ namespace internal {
 }  // namespace cunzheng
 
 // Always-on assertion for our own invariants; never for input.
-#define CHECK_INVARIANT(condition)                                           \
-  do {                                                                       \
-    if (!(condition))                                                        \
-      ::cunzheng::internal::CheckFailed(__FILE__, __LINE__, #condition);     \
+#define CHECK_INVARIANT(condition)                                                       \
+  do {                                                                                   \
+    if (!(condition)) ::cunzheng::internal::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)
 
 #define CUNZHENG_CONCAT_INNER(a, b) a##b
@@ -193,11 +191,11 @@ namespace internal {
 #define ASSIGN_OR_CO_RETURN(lhs, expr) \
   CUNZHENG_ASSIGN_IMPL(co_return, CUNZHENG_CONCAT(result_, __LINE__), lhs, expr)
 // RETURN_IF_ERROR(F()); for Result<void> (or any Result whose value is not needed).
-#define RETURN_IF_ERROR(expr)                                         \
-  do {                                                                \
-    if (auto status_ = (expr); !status_) return status_.error();      \
+#define RETURN_IF_ERROR(expr)                                    \
+  do {                                                           \
+    if (auto status_ = (expr); !status_) return status_.error(); \
   } while (false)
-#define CO_RETURN_IF_ERROR(expr)                                      \
-  do {                                                                \
-    if (auto status_ = (expr); !status_) co_return status_.error();   \
+#define CO_RETURN_IF_ERROR(expr)                                    \
+  do {                                                              \
+    if (auto status_ = (expr); !status_) co_return status_.error(); \
   } while (false)

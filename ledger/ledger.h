@@ -1,0 +1,128 @@
+// One ledger on disk: state machine, tree and store together. The engine feeds it blocks; the API reads it.
+//
+// Thread safety: ApplyBlock and StoreCheckpoint are called by one thread at a time (the ledger's
+// strand). All const members are safe from any thread at any time and see whole blocks only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/result.h"
+#include "ledger/checkpoint.h"
+#include "ledger/entry.h"
+#include "ledger/receipt.h"
+#include "ledger/state.h"
+#include "ledger/tile_tree.h"
+
+namespace leveldb {
+class Env;
+}
+
+namespace cunzheng::ledger {
+
+struct Head {
+  uint64_t height = 0;  // blocks applied; genesis is height 0
+  uint64_t size = 0;    // entries
+  Hash root{};
+  uint64_t time_unix_ms = 0;
+  Hash app_hash{};
+  bool operator==(const Head&) const = default;
+};
+
+// What became of one transaction of a block.
+struct Applied {
+  uint64_t index = 0;     // its entry
+  bool repeated = false;  // it was on the ledger already; `index` is the first one's
+};
+
+struct BlockResult {
+  std::vector<Result<Applied>> transactions;  // one each, in order
+  Head head;                                  // after the block
+  bool changed = false;                       // false: nothing was appended and nothing written
+};
+
+struct OpenOptions {
+  leveldb::Env* env = nullptr;     // nullptr: the default; tests inject memenv and faults
+  size_t cache_bytes = 64u << 20;  // LevelDB block cache
+  size_t write_buffer_bytes = 32u << 20;
+};
+
+// Where a record sits.
+struct RecordPosition {
+  uint64_t index = 0;   // entry
+  uint64_t record = 0;  // within the batch
+  auto operator<=>(const RecordPosition&) const = default;
+};
+
+class Ledger {
+ public:
+  // Makes a new ledger in `path` with entry 0. Errors: kAlreadyExists, kIo, Decode errors.
+  static Result<void> Create(const std::string& path, std::string_view genesis_bytes,
+                             const OpenOptions& options = {});
+  // Opens; O(1) in the ledger's size. Errors: kStoreLocked, kUnsupportedFormat, kStoreCorrupt, kIo,
+  // kNotFound.
+  static Result<std::unique_ptr<Ledger>> Open(const std::string& path, const OpenOptions& options = {});
+  ~Ledger();
+
+  // Applies transactions in order at `time_unix_ms`, which must exceed the head's (else kInvalidValue).
+  // One synced write, then publication; on a write error nothing is published, and the ledger stays
+  // usable for reads; the next call tries again (kReadOnly while the disk refuses).
+  Result<BlockResult> ApplyBlock(const std::vector<const Transaction*>& transactions, uint64_t time_unix_ms);
+
+  // Keeps the note for its size (specs/store.md `c`); replaces the one there. Unsynced.
+  Result<void> StoreCheckpoint(uint64_t size, const std::string& note_text);
+
+  Hash id() const;
+  const Genesis& genesis() const;
+  const std::string& genesis_bytes() const;
+  Head head() const;
+  Params params() const;
+  std::vector<MemberInfo> members() const;
+  std::optional<Account> FindAccount(const Hash& id) const;
+  std::vector<Account> ListAccounts(const std::optional<Hash>& after, size_t limit) const;
+
+  Result<std::string> EntryAt(uint64_t index) const;                      // kNotFound
+  Result<std::optional<uint64_t>> FindTransaction(const Hash& id) const;  // batch or act id → entry index
+  Result<std::string> RecordAt(RecordPosition position) const;            // kNotFound (sealed too)
+  Result<std::vector<std::string>> RecordsOf(uint64_t index) const;       // kNotFound
+  Result<std::optional<RecordPosition>> FindRecord(const Hash& record_id) const;
+  // Positions of records with that evidence digest, ascending, from `from` on, at most `limit`.
+  Result<std::vector<RecordPosition>> FindDigest(const Hash& sha256, RecordPosition from, size_t limit) const;
+
+  Result<Path> InclusionProof(uint64_t index, uint64_t size) const;
+  Result<Path> ConsistencyProof(uint64_t first, uint64_t second) const;
+  Result<Hash> RootAt(uint64_t size) const;
+  Result<std::string> Tile(TileId id, uint64_t width) const;
+  // C2SP entry bundle: be16 length ‖ entry, for `width` entries from 256 × N.
+  Result<std::string> EntryBundle(uint64_t n, uint64_t width) const;
+
+  // The earliest stored checkpoint whose size is at least `size`. kNotFound.
+  Result<std::string> CheckpointCovering(uint64_t size) const;
+  Result<std::string> CheckpointAt(uint64_t size) const;  // kNotFound
+
+  // The attestation of entry `index` by its earliest checkpoint. kNotFound while none is stored.
+  Result<Attestation> Attest(uint64_t index) const;
+  // The whole receipt of a plain record. kNotFound.
+  Result<Receipt> ReceiptFor(RecordPosition position) const;
+
+ private:
+  struct Impl;
+  explicit Ledger(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Re-derives every hash of a store from its entries and records (specs/store.md, "check") and names
+// the first thing wrong. `progress(done, total)` is called about ten times a second; false stops.
+struct CheckReport {
+  uint64_t entries = 0;
+  uint64_t records = 0;
+  Head head;
+};
+Result<CheckReport> CheckStore(const std::string& path, const OpenOptions& options = {},
+                               const std::function<bool(uint64_t done, uint64_t total)>& progress = {});
+
+}  // namespace cunzheng::ledger
