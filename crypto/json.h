@@ -56,8 +56,8 @@ enum class Form {
 
 // In kReadable form strings may hold U+000A (escaped as \n), because notes travel as strings; the
 // canonical form of such a value does not exist, so Encode() is never called on it (EncodePretty is).
-// Errors: kInvalidJson, kNotCanonical, kDuplicateKey, kInvalidString, kTooDeep, kTooLarge (text longer than
-// `length_max`).
+// Errors: kInvalidJson, kNotCanonical, kDuplicateKey, kInvalidString, kInvalidValue (key, number, null),
+// kTooDeep, kTooLarge (text longer than `length_max`).
 Result<Value> Parse(std::string_view text, Form form, size_t length_max);
 
 // RFC 8785 form.
