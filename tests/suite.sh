@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# One stage of ./test.sh (tests/suites.cmake):
+#   suite.sh format              sources are as clang-format leaves them
+#   suite.sh preset NAME ARGS…   builds the preset and runs its tests that the ctest options ARGS select
+#   suite.sh fuzz                builds every fuzzer and runs each from its seed corpus
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+case $1 in
+  format)
+    git ls-files '*.cpp' '*.h' | xargs clang-format-14 --dry-run --Werror
+    ;;
+  preset)
+    preset=$2
+    shift 2
+    cmake --preset "$preset" >/dev/null
+    cmake --build --preset "$preset"
+    # No tests at all would be a mistake in the selection, not a success.
+    exec ctest --test-dir "build/$preset" --no-tests=error "$@"
+    ;;
+  fuzz)
+    cmake --preset fuzz >/dev/null
+    cmake --build --preset fuzz --target fuzzers
+    exec ctest --test-dir build/fuzz --no-tests=error --label-regex fuzz
+    ;;
+  *)
+    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
