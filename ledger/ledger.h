@@ -49,6 +49,7 @@ struct OpenOptions {
   leveldb::Env* env = nullptr;     // nullptr: the default; tests inject memenv and faults
   size_t cache_bytes = 64u << 20;  // LevelDB block cache
   size_t write_buffer_bytes = 32u << 20;
+  uint64_t reopen_pause_ms = 500;  // between attempts to recover from a failed write
 };
 
 // Where a record sits.
@@ -70,7 +71,9 @@ class Ledger {
 
   // Applies transactions in order at `time_unix_ms`, which must exceed the head's (else kInvalidValue).
   // One synced write, then publication; on a write error nothing is published, and the ledger stays
-  // usable for reads; the next call tries again (kReadOnly while the disk refuses).
+  // usable for reads; the next call tries again (kReadOnly while the disk refuses). A block whose write
+  // failed may turn out to have been written: then the next call finds its transactions repeated and the
+  // head moved, so take time and head anew after an error.
   Result<BlockResult> ApplyBlock(const std::vector<const Transaction*>& transactions, uint64_t time_unix_ms);
 
   // Keeps the note for its size (specs/store.md `c`); replaces the one there. Unsynced.
@@ -82,8 +85,8 @@ class Ledger {
   Head head() const;
   Params params() const;
   std::vector<MemberInfo> members() const;
-  std::optional<Account> FindAccount(const Hash& id) const;
-  std::vector<Account> ListAccounts(const std::optional<Hash>& after, size_t limit) const;
+  Result<std::optional<Account>> FindAccount(const Hash& id) const;
+  Result<std::vector<Account>> ListAccounts(const std::optional<Hash>& after, size_t limit) const;
 
   Result<std::string> EntryAt(uint64_t index) const;                      // kNotFound
   Result<std::optional<uint64_t>> FindTransaction(const Hash& id) const;  // batch or act id → entry index

@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -65,17 +64,25 @@ class State {
   uint64_t govern() const { return govern_; }
   const std::map<Hash, Account>& accounts() const { return accounts_; }
 
-  Hash StateHash();  // caches bucket hashes
-  // Accounts changed since the last call; what a block must write.
-  std::vector<const Account*> TakeChangedAccounts();
+  Hash StateHash();  // specs/entry.md "App hash"; caches bucket hashes
+
+  // A block's changes stand until one of these: Commit() keeps them, Rollback() restores every account
+  // to what it was at the last Commit().
+  void Commit() { before_.clear(); }
+  void Rollback();
+  // Accounts changed since then, ascending by id; what a block must write.
+  std::vector<const Account*> ChangedAccounts() const;
 
  private:
   State() = default;
+  Account& Touch(const Hash& id);
+  Hash BucketHash(size_t bucket) const;
+
   Params params_;
   std::vector<MemberInfo> members_;
   uint64_t govern_ = 1;
   std::map<Hash, Account> accounts_;
-  std::set<Hash> changed_;
+  std::map<Hash, std::optional<Account>> before_;  // what touched accounts were; nullopt: not there
   std::array<Hash, 256> buckets_{};
   std::array<bool, 256> bucket_dirty_{};
   Hash params_hash_{}, members_hash_{};

@@ -1,0 +1,308 @@
+#include "ledger/ledger.h"
+
+#include <map>
+#include <utility>
+
+#include "crypto/json.h"
+#include "ledger/ledger_impl.h"
+#include "ledger/merkle.h"
+#include "ledger/store.h"
+
+namespace cunzheng::ledger {
+
+std::string EncodeHead(const Head& head) {
+  return "{\"app_hash\":\"" + ToHex(head.app_hash) + "\",\"height\":" + std::to_string(head.height) +
+         ",\"root\":\"" + ToHex(head.root) + "\",\"size\":" + std::to_string(head.size) +
+         ",\"time_unix_ms\":" + std::to_string(head.time_unix_ms) + "}";
+}
+
+Result<Head> DecodeHead(std::string_view bytes) {
+  ASSIGN_OR_RETURN(json::Value value, json::Parse(bytes, json::Form::kCanonical, 1024));
+  json::ObjectReader reader(value, "head");
+  Head head;
+  head.app_hash = reader.Hex32("app_hash");
+  head.height = reader.Integer("height", 0, json::kIntegerMax);
+  head.root = reader.Hex32("root");
+  head.size = reader.Integer("size", 1, json::kIntegerMax);
+  head.time_unix_ms = reader.Integer("time_unix_ms", 0, json::kIntegerMax);
+  RETURN_IF_ERROR(reader.Finish());
+  return head;
+}
+
+std::string EncodeParams(const State& state) {
+  return json::Encode(ParamsToJson(state.params()));
+}
+
+std::string EncodeMembers(const State& state) {
+  json::Array list;
+  for (const MemberInfo& member : state.members()) list.push_back(MemberToJson(member));
+  return json::Encode(list);
+}
+
+Result<std::string> MustGet(const Store& store, std::string_view key) {
+  ASSIGN_OR_RETURN(std::optional<std::string> value, store.Get(key));
+  if (!value) return Error{Errc::kStoreCorrupt, KeyName(key) + ": missing"};
+  return std::move(*value);
+}
+
+Result<void> CheckFormat(const Store& store) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> format, store.Get(kFormatKey));
+  if (format == kStoreFormat) return {};
+  if (!format) {
+    const auto cursor = store.Scan();
+    cursor->Seek("");
+    RETURN_IF_ERROR(cursor->status());
+    if (!cursor->Valid()) return Error{Errc::kNotFound, "store: empty, its creation was not finished"};
+    return Error{Errc::kUnsupportedFormat, "f: missing; this is no ledger's store"};
+  }
+  return Error{Errc::kUnsupportedFormat, "f: this program reads " + std::string(kStoreFormat) +
+                                             ", the store has another format; use " +
+                                             "the program that wrote it, or a newer one"};
+}
+
+namespace {
+
+Error Corrupt(std::string_view key, const std::string& what) {
+  return {Errc::kStoreCorrupt, KeyName(key) + ": " + what};
+}
+
+// A decoder's complaint about a stored value.
+Error Corrupt(std::string_view key, const Error& error) {
+  return Corrupt(key, error.ToString());
+}
+
+// An error of this node's disk, not of the transaction: every other node would have gone on.
+bool IsLocal(Errc code) {
+  return code == Errc::kIo || code == Errc::kStoreCorrupt;
+}
+
+// A block under way: collects what its transactions write, and answers what they ask of the past.
+class Block final : public History {
+ public:
+  Block(const Store& store, State* state, const Head& head, uint64_t time_unix_ms)
+      : store_(store), state_(*state), size_before_(head.size), time_unix_ms_(time_unix_ms) {}
+
+  Result<Applied> Apply(const Transaction& transaction) {
+    const auto* batch = std::get_if<VerifiedBatch>(&transaction);
+    const Hash& id = batch ? batch->id : std::get<VerifiedAct>(transaction).id;
+    ASSIGN_OR_RETURN(const std::optional<uint64_t> first, FindTransaction(id));
+    if (first) return Applied{*first, true};
+
+    auto entry = batch ? state_.ApplyBatch(*batch, time_unix_ms_, *this)
+                       : state_.ApplyAct(std::get<VerifiedAct>(transaction), time_unix_ms_);
+    if (!entry) return entry.error();
+    const uint64_t index = size_before_ + leaves_.size();
+    leaves_.push_back(LeafHash(AsBytes(*entry)));
+    ids_.emplace(id, Mine{index, batch});
+    set_.Put(NumberKey(kEntrySection, index), *entry);
+    set_.Put(IdKey(kTransactionSection, id), EncodeNumber(index));
+    if (batch && batch->header.mode == BatchMode::kPlain) {
+      set_.Put(NumberKey(kRecordsSection, index), batch->records_blob);
+      RecordPosition position{index, 0};
+      for (const RecordIndexKeys& keys : batch->index) {
+        set_.Put(PositionKey(kDigestSection, keys.sha256, position), {});
+        set_.Put(PositionKey(kRecordSection, keys.id, position), {});
+        ++position.record;
+      }
+    }
+    return Applied{index, false};
+  }
+
+  Result<std::optional<BatchHeader>> FindBatch(const Hash& id) override {
+    if (const auto it = ids_.find(id); it != ids_.end()) {
+      if (!it->second.batch) return std::optional<BatchHeader>();
+      return std::optional(it->second.batch->header);
+    }
+    return FindStoredBatch(store_, id, size_before_);
+  }
+
+  const std::vector<Hash>& leaves() const { return leaves_; }
+  WriteSet& set() { return set_; }
+
+ private:
+  struct Mine {
+    uint64_t index;
+    const VerifiedBatch* batch;  // null: an act
+  };
+
+  Result<std::optional<uint64_t>> FindTransaction(const Hash& id) const {
+    if (const auto it = ids_.find(id); it != ids_.end()) return std::optional(it->second.index);
+    const Key key = IdKey(kTransactionSection, id);
+    ASSIGN_OR_RETURN(const std::optional<std::string> value, store_.Get(key));
+    if (!value) return std::optional<uint64_t>();
+    ASSIGN_OR_RETURN(const uint64_t index, DecodeNumber(key, *value));
+    return std::optional(index);
+  }
+
+  const Store& store_;
+  State& state_;
+  const uint64_t size_before_;
+  const uint64_t time_unix_ms_;
+  WriteSet set_;
+  std::vector<Hash> leaves_;
+  std::map<Hash, Mine> ids_;
+};
+
+}  // namespace
+
+Result<std::optional<BatchHeader>> FindStoredBatch(const Store& store, const Hash& id, uint64_t size) {
+  const Key key = IdKey(kTransactionSection, id);
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, store.Get(key));
+  if (!value) return std::optional<BatchHeader>();
+  ASSIGN_OR_RETURN(const uint64_t index, DecodeNumber(key, *value));
+  if (index >= size) return std::optional<BatchHeader>();
+  const Key entry_key = NumberKey(kEntrySection, index);
+  ASSIGN_OR_RETURN(const std::string bytes, MustGet(store, entry_key));
+  if (DecodeActEntry(bytes)) return std::optional<BatchHeader>();
+  const auto entry = DecodeDepositEntry(bytes);
+  if (!entry) return Corrupt(entry_key, entry.error());
+  return std::optional(entry->header);
+}
+
+Result<void> Ledger::Impl::LoadGenesis() {
+  RETURN_IF_ERROR(CheckFormat(*store));
+  const Key key = NumberKey(kEntrySection, 0);
+  ASSIGN_OR_RETURN(genesis_bytes, MustGet(*store, key));
+  auto decoded = DecodeGenesis(genesis_bytes);
+  if (!decoded) return Corrupt(key, decoded.error());
+  genesis = std::move(*decoded);
+  id = LedgerId(genesis_bytes);
+  return {};
+}
+
+Result<void> Ledger::Impl::Load() {
+  ASSIGN_OR_RETURN(const std::string head_bytes, MustGet(*store, kHeadKey));
+  const auto head = DecodeHead(head_bytes);
+  if (!head) return Corrupt(kHeadKey, head.error());
+
+  // Version 1 has no act that changes either.
+  State fresh = State::FromGenesis(genesis);
+  ASSIGN_OR_RETURN(const std::string params_bytes, MustGet(*store, kParamsKey));
+  ASSIGN_OR_RETURN(const std::string members_bytes, MustGet(*store, kMembersKey));
+  if (params_bytes != EncodeParams(fresh)) return Corrupt(kParamsKey, "differs from the genesis document");
+  if (members_bytes != EncodeMembers(fresh)) return Corrupt(kMembersKey, "differs from the genesis document");
+  std::vector<Account> accounts;
+  const auto cursor = store->Scan();
+  for (cursor->Seek({&kAccountSection, 1}); cursor->Valid() && cursor->key()[0] == kAccountSection;
+       cursor->Next()) {
+    auto account = DecodeAccount(cursor->value());
+    if (!account) return Corrupt(cursor->key(), account.error());
+    accounts.push_back(std::move(*account));
+  }
+  RETURN_IF_ERROR(cursor->status());
+  fresh = State::FromParts(genesis.params, genesis.members, genesis.govern, std::move(accounts));
+
+  const auto tile_at = [store = store.get()](TileId tile) { return MustGet(*store, TileKey(tile)); };
+  const auto leaf_at = [&](uint64_t index) -> Result<Hash> {
+    ASSIGN_OR_RETURN(const std::string entry, MustGet(*store, NumberKey(kEntrySection, index)));
+    return LeafHash(AsBytes(entry));
+  };
+  ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(head->size, tile_at, leaf_at));
+  if (tree.root() != head->root) {
+    return Corrupt(kHeadKey, "root: entries and tiles give " + ToHex(tree.root()));
+  }
+  if (const Hash app_hash = AppHash(head->size, head->root, fresh.StateHash()); app_hash != head->app_hash) {
+    return Corrupt(kHeadKey, "app_hash: accounts give " + ToHex(app_hash));
+  }
+  state = std::move(fresh);
+  Publish({*head, std::move(tree)});
+  return {};
+}
+
+Result<void> Ledger::Impl::Recover() {
+  if (!store->failed()) return {};
+  RETURN_IF_ERROR(store->Reopen());
+  // The block that failed may have reached the disk all the same; reading it back adopts it.
+  return Load();
+}
+
+Result<void> Ledger::Create(const std::string& path, std::string_view genesis_bytes,
+                            const OpenOptions& options) {
+  ASSIGN_OR_RETURN(const Genesis genesis, DecodeGenesis(genesis_bytes));
+  ASSIGN_OR_RETURN(const auto store, Store::Open(path, options, Store::Mode::kCreate));
+  const auto cursor = store->Scan();
+  cursor->Seek("");
+  RETURN_IF_ERROR(cursor->status());
+  if (cursor->Valid()) return Error{Errc::kAlreadyExists, "store: " + path + " holds a ledger already"};
+
+  State state = State::FromGenesis(genesis);
+  Head head;
+  head.size = 1;
+  head.root = LeafHash(AsBytes(genesis_bytes));
+  head.time_unix_ms = genesis.created_unix_ms;
+  head.app_hash = AppHash(head.size, head.root, state.StateHash());
+  WriteSet set;
+  set.Put(kFormatKey, kStoreFormat);
+  set.Put(NumberKey(kEntrySection, 0), genesis_bytes);
+  set.Put(kHeadKey, EncodeHead(head));
+  set.Put(kParamsKey, EncodeParams(state));
+  set.Put(kMembersKey, EncodeMembers(state));
+  return store->Write(set, true);
+}
+
+Result<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path, const OpenOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  ASSIGN_OR_RETURN(impl->store, Store::Open(path, options, Store::Mode::kOpen));
+  RETURN_IF_ERROR(impl->LoadGenesis());
+  RETURN_IF_ERROR(impl->Load());
+  return std::unique_ptr<Ledger>(new Ledger(std::move(impl)));
+}
+
+Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Ledger::~Ledger() = default;
+
+Result<BlockResult> Ledger::ApplyBlock(const std::vector<const Transaction*>& transactions,
+                                       uint64_t time_unix_ms) {
+  RETURN_IF_ERROR(impl_->Recover());
+  const std::shared_ptr<const View> before = impl_->view();
+  if (time_unix_ms <= before->head.time_unix_ms || time_unix_ms > json::kIntegerMax) {
+    return Error{Errc::kInvalidValue, "time_unix_ms: must exceed the head's " +
+                                          std::to_string(before->head.time_unix_ms) + ", is " +
+                                          std::to_string(time_unix_ms)};
+  }
+  State& state = *impl_->state;
+  BlockResult result;
+  result.transactions.reserve(transactions.size());
+  Block block(*impl_->store, &state, before->head, time_unix_ms);
+  for (const Transaction* transaction : transactions) {
+    auto applied = block.Apply(*transaction);
+    if (!applied && IsLocal(applied.error().code)) {
+      state.Rollback();
+      return applied.error();
+    }
+    result.transactions.push_back(std::move(applied));
+  }
+  result.head = before->head;
+  if (block.leaves().empty()) return result;
+
+  View after = *before;
+  for (const FullTile& tile : after.tree.Append(block.leaves()))
+    block.set().Put(TileKey(tile.id), tile.bytes);
+  for (const Account* account : state.ChangedAccounts()) {
+    block.set().Put(IdKey(kAccountSection, account->id), EncodeAccount(*account));
+  }
+  after.head.height += 1;
+  after.head.size = after.tree.size();
+  after.head.root = after.tree.root();
+  after.head.time_unix_ms = time_unix_ms;
+  after.head.app_hash = AppHash(after.head.size, after.head.root, state.StateHash());
+  block.set().Put(kHeadKey, EncodeHead(after.head));
+  if (auto written = impl_->store->Write(block.set(), true); !written) {
+    state.Rollback();
+    return written.error();
+  }
+  state.Commit();
+  result.head = after.head;
+  result.changed = true;
+  impl_->Publish(std::move(after));
+  return result;
+}
+
+Result<void> Ledger::StoreCheckpoint(uint64_t size, const std::string& note_text) {
+  RETURN_IF_ERROR(impl_->Recover());
+  WriteSet set;
+  set.Put(NumberKey(kCheckpointSection, size), note_text);
+  return impl_->store->Write(set, false);
+}
+
+}  // namespace cunzheng::ledger

@@ -1,0 +1,63 @@
+// What ledger.cpp, ledger_read.cpp and check.cpp share. Internal to ledger/.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "ledger/ledger.h"
+#include "ledger/store.h"
+
+namespace cunzheng::ledger {
+
+// The value of `h`.
+std::string EncodeHead(const Head& head);
+Result<Head> DecodeHead(std::string_view bytes);
+// The values of `p` and `m`.
+std::string EncodeParams(const State& state);
+std::string EncodeMembers(const State& state);
+
+// The value of `key`, which must be there. Errors: kStoreCorrupt, kIo.
+Result<std::string> MustGet(const Store& store, std::string_view key);
+// Refuses a store of another format, or none. Errors: kUnsupportedFormat, kNotFound.
+Result<void> CheckFormat(const Store& store);
+// The header of the deposit with `id` among the first `size` entries.
+Result<std::optional<BatchHeader>> FindStoredBatch(const Store& store, const Hash& id, uint64_t size);
+
+// What readers see: one whole block's end. Immutable.
+struct View {
+  Head head;
+  TileTree tree;
+};
+
+struct Ledger::Impl {
+  std::unique_ptr<Store> store;
+  std::string genesis_bytes;
+  Genesis genesis;
+  Hash id{};
+  std::optional<State> state;  // the writer's
+
+  // Once, at start: readers use what it sets without a lock.
+  Result<void> LoadGenesis();
+  // Reads state and view from the store: at start, and again after the store had to recover.
+  Result<void> Load();
+  // Makes the store writable again after a failed write, else does nothing. Errors: kReadOnly, Load's.
+  Result<void> Recover();
+
+  std::shared_ptr<const View> view() const {
+    std::lock_guard lock(view_mutex_);
+    return view_;
+  }
+  void Publish(View view) {
+    auto fresh = std::make_shared<const View>(std::move(view));
+    std::lock_guard lock(view_mutex_);
+    view_.swap(fresh);
+  }
+
+ private:
+  mutable std::mutex view_mutex_;  // held for a pointer copy
+  std::shared_ptr<const View> view_;
+};
+
+}  // namespace cunzheng::ledger
