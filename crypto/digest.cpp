@@ -17,7 +17,7 @@
 #include <thread>
 
 // SHA-256 of small messages is the hottest thing that the project does. Behind EVP each digest pays
-// for provider dispatch and context set-up, which costs about as much as hashing 100 bytes; the
+// for provider dispatch and context set-up, which costs about as much as one more 64-byte block; the
 // low-level calls reach the same assembly without it. OpenSSL 3 deprecates them but keeps them.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
