@@ -245,6 +245,7 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path, const Open
   ASSIGN_OR_RETURN(impl->store, Store::Open(path, options, Store::Mode::kOpen));
   RETURN_IF_ERROR(impl->LoadGenesis());
   RETURN_IF_ERROR(impl->Load());
+  impl->reported = impl->view()->head;
   return std::unique_ptr<Ledger>(new Ledger(std::move(impl)));
 }
 
@@ -272,8 +273,12 @@ Result<BlockResult> Ledger::ApplyBlock(const std::vector<const Transaction*>& tr
     }
     result.transactions.push_back(std::move(applied));
   }
-  result.head = before->head;
-  if (block.leaves().empty()) return result;
+  if (block.leaves().empty()) {
+    result.head = before->head;
+    result.changed = impl_->reported != result.head;
+    impl_->reported = result.head;
+    return result;
+  }
 
   View after = *before;
   for (const FullTile& tile : after.tree.Append(block.leaves()))
@@ -292,7 +297,7 @@ Result<BlockResult> Ledger::ApplyBlock(const std::vector<const Transaction*>& tr
     return written.error();
   }
   state.Commit();
-  result.head = after.head;
+  result.head = impl_->reported = after.head;
   result.changed = true;
   impl_->Publish(std::move(after));
   return result;

@@ -42,7 +42,9 @@ struct Applied {
 struct BlockResult {
   std::vector<Result<Applied>> transactions;  // one each, in order
   Head head;                                  // after the block
-  bool changed = false;                       // false: nothing was appended and nothing written
+  // The head has moved since the last success: by this block, or by an earlier one whose write was said to
+  // have failed. False: nothing was appended and nothing written.
+  bool changed = false;
 };
 
 struct OpenOptions {

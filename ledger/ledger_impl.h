@@ -36,7 +36,9 @@ struct Ledger::Impl {
   std::string genesis_bytes;
   Genesis genesis;
   Hash id{};
-  std::optional<State> state;  // the writer's
+  // The writer's.
+  std::optional<State> state;
+  Head reported;  // by Open, or by the last ApplyBlock that succeeded
 
   // Once, at start: readers use what it sets without a lock.
   Result<void> LoadGenesis();
