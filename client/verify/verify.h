@@ -25,11 +25,24 @@ enum class Verdict {
   kTrustNotEstablished,  // exit 5: everything fits, but nothing pins the keys
   kRetiredOnly,          // exit 6: valid under retired keys, not refreshed
 };
-std::string_view VerdictName(Verdict verdict);  // valid, not_valid, pending, trust_not_established, retired_only
+std::string_view VerdictName(
+    Verdict verdict);  // valid, not_valid, pending, trust_not_established, retired_only
 int VerdictExitCode(Verdict verdict);
 
 // One numbered step of the specification and what came of it.
-enum class StepId { kDecode, kEvidence, kBinding, kManifest, kBatch, kSignature, kAttestations, kQuorum, kTokens, kTimes };
+enum class StepId {
+  kDecode,
+  kEvidence,
+  kBinding,
+  kManifest,
+  kBatch,
+  kSignature,
+  kAttestations,
+  kQuorum,
+  kTokens,
+  kRetiredKeys,
+  kTimes,
+};
 enum class StepState { kPassed, kFailed, kNotDone, kRemark };
 struct Step {
   StepId id;
@@ -52,14 +65,15 @@ struct Voucher {  // one institution's valid cosignature on the attestation that
 };
 
 enum class Remark {
-  kSingleOperator,        // n = 1
-  kManifestAbsent,        // the record names a manifest that the receipt lacks
-  kSealed,                // item i of n, the others unseen
-  kTokensUnchecked,       // tokens, but no tsa_roots in the trust file
+  kSingleOperator,   // n = 1
+  kManifestAbsent,   // the record names a manifest that the receipt lacks
+  kSealed,           // item i of n, the others unseen
+  kTokensUnchecked,  // tokens, but no tsa_roots in the trust file
   kAnchorsUnchecked,
   kEntryTimeFarFromT2,    // over 60 s
   kNoManifestCheckpoint,  // hence no T1
-  kNameDiffers,           // the file's name is not the manifest's
+  kNameDiffers,           // the file's name is not the manifest's; found when the report is written
+  kT1AfterT2,             // the two bounds contradict each other: clocks disagree
 };
 
 struct Report {
