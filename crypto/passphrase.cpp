@@ -41,8 +41,9 @@ Result<SecretBytes> FromFile(const std::string& path) {
     const Errc code = text.error().code;
     return Error{code == Errc::kIo ? code : Errc::kUsage, text.error().detail};
   }
-  SecretBytes line = FirstLine(*text);
-  OPENSSL_cleanse(text->data(), text->size());
+  std::string& secret = *text;
+  SecretBytes line = FirstLine(secret);
+  OPENSSL_cleanse(secret.data(), secret.size());
   return Checked(std::move(line));
 }
 

@@ -177,6 +177,8 @@ namespace internal {
     if (!(condition)) ::cunzheng::internal::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)
 
+// The arguments below are statements and declarations, which parentheses would break.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define CUNZHENG_CONCAT_INNER(a, b) a##b
 #define CUNZHENG_CONCAT(a, b) CUNZHENG_CONCAT_INNER(a, b)
 #define CUNZHENG_ASSIGN_IMPL(ret, tmp, lhs, expr) \
@@ -199,3 +201,4 @@ namespace internal {
   do {                                                              \
     if (auto status_ = (expr); !status_) co_return status_.error(); \
   } while (false)
+// NOLINTEND(bugprone-macro-parentheses)

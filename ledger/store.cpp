@@ -257,7 +257,7 @@ struct Store::Impl {
     auto fresh = std::make_shared<Instance>(env);
     options.env = &fresh->env;
     leveldb::DB* db = nullptr;
-    const leveldb::Status status = leveldb::DB::Open(options, path, &db);
+    leveldb::Status status = leveldb::DB::Open(options, path, &db);
     if (!status.ok()) return status;
     fresh->db.reset(db);
     std::lock_guard guard(mutex);

@@ -303,7 +303,7 @@ std::string TilePath(TileId id, uint64_t width) {
   };
   std::string number = group(id.index % 1000);
   for (uint64_t rest = id.index / 1000; rest > 0; rest /= 1000)
-    number = "x" + group(rest % 1000) + "/" + number;
+    number.insert(0, "x" + group(rest % 1000) + "/");
   std::string path = "tile/" + std::to_string(id.level) + "/" + number;
   if (width != kTileWidth) path += ".p/" + std::to_string(width);
   return path;
