@@ -1,0 +1,417 @@
+"""Record, manifest, batch, entry, act, genesis, app hash and trust file (specs of the same names)."""
+
+import re
+from dataclasses import dataclass
+
+from . import crypto, jsonp, merkle, note
+from .jsonp import OPTIONAL, Bad, array, hex32, hexes, integer, one_of, shape, table, text, type_is
+
+NAME_FORM = r"[a-z0-9.-]+(/[a-z0-9._-]+)*"  # origins and the ids of members and witnesses
+SUITES = (crypto.SECP256K1, crypto.SM2)
+
+_digests = shape(("sha256", hex32), ("sm3", hex32))
+_attrs = table(1, 32, text(0, 1024))
+
+
+def suite(v):
+    text()(v)
+    if v not in SUITES:
+        raise Bad("suite_unknown", v)
+
+
+# ---- record and manifest ----
+
+RECORD = [
+    ("type", type_is("cunzheng/record/v1")),
+    ("ledger", hex32),
+    ("account", hex32),
+    ("kind", one_of("file", "capture", "recording", "data", "reveal")),
+    ("digest", _digests),
+    ("length", integer()),
+    ("manifest", _digests, OPTIONAL),
+    ("case", text(1, 256), OPTIONAL),
+    ("refs", array(1, 16, shape(("id", hex32), ("rel", text(pattern="[a-z][a-z0-9_]{0,31}")))), OPTIONAL),
+    ("attrs", _attrs, OPTIONAL),
+    ("salt", hex32, OPTIONAL),
+]
+
+
+def decode_record(data):
+    record = jsonp.check(jsonp.decode(data, 16384), RECORD)
+    reveals = [ref for ref in record.get("refs", []) if ref["rel"] == "reveals"]
+    if len(reveals) != (record["kind"] == "reveal"):
+        raise Bad("invalid_value", "refs: `reveals` goes with kind `reveal`, once")
+    return record
+
+
+def record_id(data):
+    return merkle.leaf_hash(data)
+
+
+def _file_name(v):
+    text(1, 1024)(v)
+    if v in (".", "..") or "/" in v or "\\" in v:
+        raise Bad("invalid_value", "name")
+
+
+MANIFEST = [
+    ("type", type_is("cunzheng/manifest/v1")),
+    ("name", _file_name),
+    ("media_type", text(1, 128), OPTIONAL),
+    ("modified_unix_ms", integer(), OPTIONAL),
+    ("checkpoint", array(3, 40, text()), OPTIONAL),
+    ("attrs", _attrs, OPTIONAL),
+]
+
+
+def decode_manifest(data):
+    return jsonp.check(jsonp.decode(data, 1 << 20), MANIFEST)
+
+
+# ---- batch ----
+
+HEADER = [
+    ("type", type_is("cunzheng/batch/v1")),
+    ("ledger", hex32),
+    ("account", hex32),
+    ("mode", one_of("plain", "sealed")),
+    ("root", hex32),
+    ("count", integer(1, 65536)),
+    ("client_time_unix_ms", integer()),
+    ("expires_unix_ms", integer(), OPTIONAL),
+]
+SIGNATURE = [("public_key", hexes(33)), ("signature", hexes(64)), ("suite", suite)]
+
+
+def decode_header(data):
+    return jsonp.check(jsonp.decode(data, 2048), HEADER)
+
+
+def batch_id(header):
+    return crypto.tagged("batch", header)
+
+
+def envelope(signed, key, purpose, records=()):
+    signature = {
+        "public_key": key.public.hex(),
+        "signature": key.sign(purpose, signed.encode()).hex(),
+        "suite": key.suite,
+    }
+    lines = ["cunzheng/envelope/v1", signed, jsonp.encode(signature), *records]
+    return "".join(line + "\n" for line in lines)
+
+
+def open_envelope(data, length_max):
+    """The signed line, the signature object's line and the record lines."""
+    if len(data) > length_max:
+        raise Bad("too_large", "envelope")
+    lines = data.split(b"\n")
+    if lines.pop() != b"" or len(lines) < 3 or lines[0] != b"cunzheng/envelope/v1":
+        raise Bad("envelope_malformed")
+    return lines[1], lines[2], lines[3:]
+
+
+def check_signature(line, purpose, signed):
+    s = jsonp.check(jsonp.decode(line, 2048), SIGNATURE)
+    public, signature = bytes.fromhex(s["public_key"]), bytes.fromhex(s["signature"])
+    crypto.verify(s["suite"], public, purpose, signed, signature)
+
+
+def check_batch(data, ledger, length_max):
+    """Rules 1 to 7 of specs/batch.md."""
+    header_line, signature_line, records = open_envelope(data, length_max)
+    header = decode_header(header_line)
+    if header["ledger"] != ledger:
+        raise Bad("wrong_ledger", "header")
+    check_signature(signature_line, "batch", header_line)
+    ids = []
+    if header["mode"] == "plain":
+        if not records:
+            raise Bad("records_missing")
+        if len(records) != header["count"]:
+            raise Bad("count_mismatch")
+        for line in records:
+            record = decode_record(line)
+            if record["ledger"] != ledger:
+                raise Bad("wrong_ledger", "record")
+            if record["account"] != header["account"]:
+                raise Bad("wrong_account", "record")
+            if "salt" in record:
+                raise Bad("salt_forbidden")
+            ids.append(record_id(line))
+        if merkle.root(ids).hex() != header["root"]:
+            raise Bad("root_mismatch")
+    elif records:
+        raise Bad("records_unexpected")
+    return header, batch_id(header_line), ids
+
+
+# ---- acts and entries ----
+
+_quota = [("records_per_day_max", integer()), ("bytes_per_day_max", integer())]
+ACTIONS = {
+    "account_add": [
+        ("public_key", hexes(33)),
+        ("suite", suite),
+        ("name", text(1, 200)),
+        *((*row, OPTIONAL) for row in _quota),
+    ],
+    "account_suspend": [("account", hex32), ("reason", text(1, 500))],
+    "account_resume": [("account", hex32), ("reason", text(1, 500))],
+    "account_quota": [("account", hex32), *_quota],
+    "clock_resume": [("reason", text(1, 500))],
+}
+member_id = text(1, 128, NAME_FORM)
+
+
+def _object(v):
+    if not isinstance(v, dict):
+        raise Bad("wrong_type")
+
+
+ACT = [
+    ("type", type_is("cunzheng/act/v1")),
+    ("ledger", hex32),
+    ("member", member_id),
+    ("action", one_of(*ACTIONS)),
+    ("args", _object),
+    ("client_time_unix_ms", integer()),
+    ("nonce", hex32),
+]
+
+
+def decode_act(data):
+    act = jsonp.decode(data, 8192)
+    # args are judged in their place in the table, by the action that stands before them
+    action = act.get("action") if isinstance(act, dict) else None
+    rows = list(ACT)
+    if isinstance(action, str) and action in ACTIONS:
+        rows[4] = ("args", shape(*ACTIONS[action]))
+    jsonp.check(act, rows)
+    if act["action"] == "account_add":
+        key = act["args"]
+        crypto.curve_of(key["suite"]).decompress(bytes.fromhex(key["public_key"]))
+    return act
+
+
+def act_id(act):
+    return crypto.tagged("act", act)
+
+
+def check_act(data, ledger, length_max):
+    act_line, signature_line, records = open_envelope(data, length_max)
+    act = decode_act(act_line)
+    if act["ledger"] != ledger:
+        raise Bad("wrong_ledger", "act")
+    check_signature(signature_line, "act", act_line)
+    if records:
+        raise Bad("records_unexpected")
+    return act, act_id(act_line)
+
+
+DEPOSIT_ENTRY = [
+    ("type", type_is("cunzheng/entry/v1")),
+    ("header", lambda v: (text()(v), decode_header(v))),
+    ("suite", suite),
+    ("public_key", hexes(33)),
+    ("signature", hexes(64)),
+    ("account", hex32),
+    ("account_name", text(1, 200)),
+    ("sponsor", member_id),
+    ("time_unix_ms", integer()),
+]
+ACT_ENTRY = [
+    ("type", type_is("cunzheng/act_entry/v1")),
+    ("act", lambda v: (text()(v), decode_act(v))),
+    ("suite", suite),
+    ("public_key", hexes(33)),
+    ("signature", hexes(64)),
+    ("member", member_id),
+    ("time_unix_ms", integer()),
+]
+
+
+def decode_deposit_entry(data):
+    entry = jsonp.check(jsonp.decode(data, 4000), DEPOSIT_ENTRY)
+    if decode_header(entry["header"])["account"] != entry["account"]:
+        raise Bad("wrong_account", "entry and header")
+    return entry
+
+
+def decode_act_entry(data):
+    return jsonp.check(jsonp.decode(data, 16384), ACT_ENTRY)
+
+
+# ---- genesis and app hash ----
+
+_names = shape(("en", text(1, 200)), ("zh", text(1, 200)))
+ROLES = ("notary", "court", "platform", "agency", "arbitration", "operator")
+MEMBER = [
+    ("id", member_id),
+    ("name", _names),
+    ("role", one_of(*ROLES)),
+    ("suite", suite),
+    ("public_key", hexes(33)),
+    ("log_key", text(1)),
+    ("cosign_key", text(1)),
+]
+PARAMS = [
+    ("batch_bytes_max", integer(65536, 1048576)),
+    ("checkpoint_interval_ms", integer(0, 60000)),
+    ("client_time_ahead_ms_max", integer(1, 86400000)),
+    ("records_per_day_max", integer(1)),
+    ("bytes_per_day_max", integer(1)),
+]
+GENESIS = [
+    ("type", type_is("cunzheng/genesis/v1")),
+    ("origin", text(1, 200, NAME_FORM)),
+    ("created_unix_ms", integer()),
+    ("nonce", hex32),
+    ("members", array(1, 16, shape(*MEMBER))),
+    ("f", integer()),
+    ("k", integer()),
+    ("w", integer()),
+    ("govern", integer(1)),
+    ("params", shape(*PARAMS)),
+]
+
+
+def decode_genesis(data):
+    g = jsonp.check(jsonp.decode(data, 16384), GENESIS)
+    n, names = len(g["members"]), [m["id"] for m in g["members"]]
+    if len(set(names)) != n:
+        raise Bad("invalid_value", "members: the same id twice")
+    for m in g["members"]:
+        crypto.curve_of(m["suite"]).decompress(bytes.fromhex(m["public_key"]))
+        log, cosign = note.parse_vkey(m["log_key"]), note.parse_vkey(m["cosign_key"])
+        if (log.kind, log.name, cosign.kind, cosign.name) != (note.LOG, g["origin"], note.COSIGN, m["id"]):
+            raise Bad("invalid_value", "members: a key of another type or name")
+    if not (2 * g["k"] > n + g["f"] and g["k"] <= n and g["f"] < g["k"] and g["govern"] <= n):
+        raise Bad("invalid_value", "f, k, govern")
+    return g
+
+
+def account_line(account):
+    return jsonp.encode(account).encode() + b"\n"
+
+
+def state_hash(params, members, accounts):
+    buckets = []
+    for i in range(256):
+        inside = sorted((a for a in accounts if int(a["account"][:2], 16) == i), key=lambda a: a["account"])
+        lines = b"".join(account_line(a) for a in inside)
+        buckets.append(crypto.sha256(lines) if inside else bytes(32))
+    parts = [crypto.sha256(jsonp.encode(v).encode()) for v in (params, members)]
+    return crypto.sha256(crypto.tag("state"), *parts, *buckets)
+
+
+def app_hash(size, root, state):
+    return crypto.sha256(crypto.tag("app"), size.to_bytes(8, "big"), root, state)
+
+
+# ---- trust file ----
+
+
+def _list(v):
+    if not isinstance(v, list):
+        raise Bad("wrong_type")
+
+
+_trust_key = [
+    ("purpose", one_of("log", "cosign", "account")),
+    ("key", text(1)),
+    ("from_size", integer(1)),
+    ("until_size", integer(), OPTIONAL),
+]
+_witness_key = [("purpose", one_of("cosign")), *_trust_key[1:]]
+TRUST = [
+    ("type", type_is("cunzheng/trust/v1")),
+    ("ledger", hex32),
+    ("origin", text(1, 200, NAME_FORM)),
+    ("version", integer(1)),
+    ("effective", shape(("root", hex32), ("size", integer(1)))),
+    ("previous", hex32, OPTIONAL),
+    ("f", integer()),
+    ("k", integer()),
+    ("w", integer()),
+    ("witness_f", integer(), OPTIONAL),
+    (
+        "members",
+        array(
+            1,
+            64,
+            shape(
+                ("id", member_id),
+                ("name", _names),
+                ("role", one_of(*ROLES)),
+                ("keys", array(1, 64, shape(*_trust_key))),
+            ),
+        ),
+    ),
+    (
+        "witnesses",
+        array(0, 64, shape(("id", member_id), ("name", _names), ("keys", array(1, 64, shape(*_witness_key))))),
+    ),
+    ("tsa_roots", array(0, 64, lambda v: (text(1)(v), note.b64decode(v, "invalid_value")))),
+]
+
+
+@dataclass(frozen=True)
+class TrustKey:
+    owner: str  # member or witness id
+    witness: bool
+    purpose: str
+    note: note.NoteKey
+    from_size: int
+    until_size: int  # or None: current
+
+    def holds(self, size):
+        return self.from_size <= size and (self.until_size is None or size < self.until_size)
+
+
+class Trust:
+    def __init__(self, data):
+        t = self.fields = jsonp.check(jsonp.decode(data, 1 << 20, canonical=False), TRUST)
+        self.id = crypto.tagged("trust", jsonp.encode(t).encode())
+        self.keys = []
+        _need(("previous" in t) == (t["version"] > 1), "previous")
+        _need(t["version"] > 1 or t["effective"]["size"] == 1, "effective")
+        for group, witness in ((t["members"], False), (t["witnesses"], True)):
+            _need(len({m["id"] for m in group}) == len(group), "the same id twice")
+            for m in group:
+                for k in m["keys"]:
+                    self._add(m["id"], witness, k)
+                _need(any(k["purpose"] == "cosign" for k in m["keys"]), f"{m['id']} has no cosigning key")
+        names = [(k.note.name, k.note.id) for k in self.keys]
+        _need(len(set(names)) == len(names), "two keys share name and id")
+        current = {k.owner for k in self.keys if not k.witness and k.purpose == "cosign" and k.until_size is None}
+        self.n, self.f, self.k, self.w = len(current), t["f"], t["k"], t["w"]
+        self.witness_f = t.get("witness_f", 0)
+        _need(2 * self.k > self.n + self.f and self.k <= self.n and self.f < self.k, "f, k, n")
+        _need(self.w == 0 or self.witness_f < self.w, "witness_f")
+        self.ledger, self.origin = t["ledger"], t["origin"]
+
+    def _add(self, owner, witness, k):
+        until = k.get("until_size")
+        _need(until is None or until > k["from_size"], "until_size")
+        if k["purpose"] == "account":
+            name, colon, key = k["key"].partition(":")
+            try:
+                _need(bool(colon) and re.fullmatch("[0-9a-f]{66}", key), "account key")
+                crypto.curve_of(name).decompress(bytes.fromhex(key))
+            except Bad as bad:
+                raise Bad("trust_invalid", str(bad)) from None
+            return
+        try:
+            key = note.parse_vkey(k["key"])
+        except Bad as bad:
+            raise Bad("trust_invalid", str(bad)) from None
+        log = k["purpose"] == "log"
+        _need(key.kind == (note.LOG if log else note.COSIGN), "key type")
+        _need(key.name == (self.fields["origin"] if log else owner), "key name")
+        self.keys.append(TrustKey(owner, witness, k["purpose"], key, k["from_size"], until))
+
+
+def _need(condition, detail):
+    if not condition:
+        raise Bad("trust_invalid", detail)

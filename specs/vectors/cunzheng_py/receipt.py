@@ -1,0 +1,241 @@
+"""Receipt: decoding and the whole verification of specs/receipt.md, steps 1 to 10 and the times."""
+
+import base64
+from dataclasses import dataclass, field
+
+from . import crypto, formats, jsonp, merkle, note, tokens
+from .jsonp import OPTIONAL, Bad, array, hex32, integer, shape, text, type_is
+
+
+def _base64(length_max=None):
+    def rule(v):
+        text(1)(v)
+        data = note.b64decode(v, "invalid_value")
+        if length_max is not None and len(data) > length_max:
+            raise Bad("invalid_value", "too long")
+
+    return rule
+
+
+ATTESTATION = [
+    ("inclusion", array(0, 64, hex32)),
+    ("checkpoint", text(1)),
+    ("tokens", array(1, 16, _base64()), OPTIONAL),
+    ("anchors", array(1, 16, shape(("type", text(1, 64)), ("data", _base64(65536)))), OPTIONAL),
+]
+CONSISTENCY = [("from", integer()), ("to", integer()), ("path", array(0, 128, hex32))]
+RECEIPT = [
+    ("type", type_is("cunzheng/receipt/v1")),
+    ("record", text()),
+    ("batch", shape(("index", integer(0, 65535)), ("path", array(0, 16, hex32)))),
+    ("entry", text()),
+    ("index", integer()),
+    ("attestations", array(1, 64, shape(*ATTESTATION))),
+    ("consistency", array(1, 64, shape(*CONSISTENCY)), OPTIONAL),
+    ("manifest", text(), OPTIONAL),
+]
+
+
+def decode_receipt(data):
+    return jsonp.check(jsonp.decode(data, 4 << 20, canonical=False), RECEIPT)
+
+
+@dataclass
+class Report:
+    verdict: str
+    error: str = None
+    t1_unix_s: int = None
+    t2_unix_s: int = None
+    detail: str = ""
+    remarks: list = field(default_factory=list)
+
+
+@dataclass
+class Attested:
+    """One attestation that passed step 7."""
+
+    size: int
+    root: bytes
+    times: list  # members' counted cosignature times
+    witness_times: list
+    current: int  # members that signed with a current key
+    token_times: list
+    counts: bool = False
+    fully: bool = False
+
+
+def _hashes(path):
+    return [bytes.fromhex(h) for h in path]
+
+
+def verify(receipt_text, evidence, trust_text):
+    """`trust_text` None: everything that needs no keys is checked."""
+    try:
+        trust = formats.Trust(trust_text) if trust_text is not None else None
+    except Bad as bad:
+        return Report("trust_not_established", bad.code, detail=str(bad))
+    report = Report("valid")
+    try:
+        _verify(receipt_text, evidence, trust, report)
+    except Bad as bad:
+        verdict = {
+            "quorum_not_met": "pending",
+            "trust_not_established": "trust_not_established",
+            "retired_keys_only": "retired_only",
+        }.get(bad.code, "not_valid")
+        report.verdict, report.error, report.detail = verdict, bad.code, str(bad)
+    return report
+
+
+def _verify(receipt_text, evidence, trust, report):
+    # 1
+    receipt = decode_receipt(receipt_text)
+    record = formats.decode_record(receipt["record"])
+    entry = formats.decode_deposit_entry(receipt["entry"])
+    header = formats.decode_header(entry["header"])
+    manifest = None
+    if "manifest" in receipt:
+        manifest = formats.decode_manifest(receipt["manifest"])
+    # 2
+    if len(evidence) != record["length"]:
+        raise Bad("length_mismatch")
+    if _digests(evidence) != record["digest"]:
+        raise Bad("digest_mismatch")
+    # 3
+    ledger = trust.ledger if trust else header["ledger"]
+    if record["ledger"] != ledger or header["ledger"] != ledger:
+        raise Bad("wrong_ledger")
+    if not header["account"] == record["account"] == entry["account"]:
+        raise Bad("wrong_account")
+    if header["mode"] == "sealed" and "salt" not in record:
+        raise Bad("salt_missing")
+    if header["mode"] == "plain" and "salt" in record:
+        raise Bad("salt_forbidden")
+    # 4
+    if manifest is not None and _digests(receipt["manifest"].encode()) != record.get("manifest"):
+        raise Bad("manifest_mismatch")
+    # 5
+    merkle.verify_inclusion(
+        formats.record_id(receipt["record"].encode()),
+        receipt["batch"]["index"],
+        header["count"],
+        _hashes(receipt["batch"]["path"]),
+        bytes.fromhex(header["root"]),
+    )
+    # 6
+    crypto.verify(
+        entry["suite"],
+        bytes.fromhex(entry["public_key"]),
+        "batch",
+        entry["header"].encode(),
+        bytes.fromhex(entry["signature"]),
+    )
+    # 7, and 10 for each attestation's tokens
+    attested = [_attest(receipt, a, trust, report) for a in receipt["attestations"]]
+    if any(a.size >= b.size for a, b in zip(attested, attested[1:])):
+        raise Bad("invalid_value", "attestations do not ascend by tree size")
+    if trust is None:
+        raise Bad("trust_not_established")
+    # 8
+    for a in attested:
+        a.counts = len(a.times) >= trust.k
+        a.fully = a.counts and (a.current >= trust.k or bool(a.token_times))
+    counting = [a for a in attested if a.counts]
+    # 9
+    _refresh(receipt, attested, trust)
+    if not counting:
+        raise Bad("quorum_not_met")
+    fully = [a for a in counting if a.fully]
+    # times
+    report.t2_unix_s = _t2(fully or counting, trust)
+    if manifest is not None and "checkpoint" in manifest:
+        report.t1_unix_s = _t1(manifest["checkpoint"], trust)
+    if not fully:
+        raise Bad("retired_keys_only")
+
+
+def _digests(data):
+    return {"sha256": crypto.sha256(data).hex(), "sm3": crypto.sm3(data).hex()}
+
+
+def _cosignatures(checkpoint, trust):
+    """Times by owner, members and witnesses apart, and who signed with a current key."""
+    known = {(k.note.name, k.note.id): k for k in trust.keys if k.holds(checkpoint.size)}
+    members, witnesses, current = {}, {}, set()
+    for name, key_id, signature in checkpoint.note.lines:
+        key = known.get((name, key_id))
+        if key is None:
+            continue
+        time_unix_s = note.verify_line(key.note, checkpoint.note.body, signature)
+        if key.purpose != "cosign":
+            continue
+        (witnesses if key.witness else members).setdefault(key.owner, time_unix_s)
+        if key.until_size is None and not key.witness:
+            current.add(key.owner)
+    return sorted(members.values()), sorted(witnesses.values()), len(current)
+
+
+def _attest(receipt, attestation, trust, report):
+    checkpoint = note.parse_checkpoint(attestation["checkpoint"])
+    if trust and checkpoint.origin != trust.origin:
+        raise Bad("origin_mismatch")
+    merkle.verify_inclusion(
+        merkle.leaf_hash(receipt["entry"].encode()),
+        receipt["index"],
+        checkpoint.size,
+        _hashes(attestation["inclusion"]),
+        checkpoint.root,
+    )
+    times, witness_times, current = _cosignatures(checkpoint, trust) if trust else ([], [], 0)
+    token_times = []
+    if "tokens" in attestation and trust and trust.fields["tsa_roots"]:
+        roots = [base64.b64decode(r) for r in trust.fields["tsa_roots"]]
+        for token in attestation["tokens"]:
+            der = base64.b64decode(token)
+            token_times.append(tokens.verify(der, attestation["checkpoint"].encode(), roots))
+    elif "tokens" in attestation:
+        report.remarks.append("tokens_unchecked")
+    return Attested(checkpoint.size, checkpoint.root, times, witness_times, current, token_times)
+
+
+def _refresh(receipt, attested, trust):
+    """Step 9: follow consistency proofs to the effective tree or to an attestation that counts fully."""
+    effective_size, effective_root = trust.fields["effective"]["size"], trust.fields["effective"]["root"]
+    trees = {a.size: a.root for a in attested}
+    effective_root = bytes.fromhex(effective_root)
+    if trees.setdefault(effective_size, effective_root) != effective_root:
+        raise Bad("root_mismatch", "an attestation of the effective size has another root")
+    edges = []
+    for proof in receipt.get("consistency", []):
+        if proof["from"] in trees and proof["to"] in trees:
+            merkle.verify_consistency(
+                proof["from"], proof["to"], _hashes(proof["path"]), trees[proof["from"]], trees[proof["to"]]
+            )
+            edges.append((proof["from"], proof["to"]))
+    good = {effective_size} | {a.size for a in attested if a.fully}
+    for source, target in sorted(edges, key=lambda e: -e[1]):  # proofs lead upwards: largest targets first
+        if target in good:
+            good.add(source)
+    for a in attested:
+        a.fully = a.counts and a.size in good
+
+
+def _t2(attested, trust):
+    candidates = []
+    for a in attested:
+        candidates.append(a.times[trust.f])
+        if trust.w and len(a.witness_times) >= trust.w:
+            candidates.append(a.witness_times[trust.witness_f])
+        candidates += a.token_times
+    return min(candidates)
+
+
+def _t1(lines, trust):
+    try:
+        checkpoint = note.parse_checkpoint("".join(line + "\n" for line in lines))
+        times = _cosignatures(checkpoint, trust)[0]
+    except Bad:
+        return None
+    if checkpoint.origin != trust.origin or len(times) < trust.k:
+        return None
+    return times[len(times) - 1 - trust.f]

@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+"""Makes and checks the test vectors of the specifications (README.md beside this file)."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from cunzheng_py import cases_basic, cases_ledger, cases_receipt, examples, receipt  # noqa: E402
+
+
+def make():
+    """Path below specs/vectors -> text."""
+    files = []
+    for module in (cases_basic, cases_ledger, cases_receipt):
+        files += module.files()
+    texts = {f"{f.path}.json": f.text() for f in files}
+    texts.update(cases_receipt.samples())
+    return texts
+
+
+def write():
+    for path, text in make().items():
+        (HERE / path).parent.mkdir(parents=True, exist_ok=True)
+        (HERE / path).write_bytes(text.encode())
+        print(path)
+
+
+def check():
+    texts, bad = make(), []
+    for path, text in texts.items():
+        stored = (HERE / path).read_bytes() if (HERE / path).exists() else None
+        if stored != text.encode():
+            bad.append(f"{path}: {'missing' if stored is None else 'differs'}")
+    for path in sorted(HERE.rglob("*.json")):
+        name = path.relative_to(HERE).as_posix()
+        if name not in texts and not name.startswith("golden/"):
+            bad.append(f"{name}: not made by the generator")
+    for line in bad:
+        print(line, file=sys.stderr)
+    print(f"{len(texts)} files, {len(bad)} differ")
+    return not bad
+
+
+def verify_receipt(args):
+    trust = Path(args.trust).read_bytes() if args.trust else None
+    report = receipt.verify(Path(args.verify_receipt).read_bytes(), Path(args.evidence).read_bytes(), trust)
+    if report.detail:
+        print(report.detail, file=sys.stderr)
+    fields = ("verdict", "error", "t1_unix_s", "t2_unix_s")
+    print(json.dumps({name: getattr(report, name) for name in fields}))
+    return report.verdict == "valid"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="re-make all vectors and compare byte for byte")
+    parser.add_argument("--check-examples", action="store_true", help="compare the examples in specs/*.md")
+    parser.add_argument("--write-examples", action="store_true", help="put the examples into specs/*.md")
+    parser.add_argument("--verify-receipt", metavar="RECEIPT", help="print the verdict as one line of JSON")
+    parser.add_argument("--evidence", metavar="FILE")
+    parser.add_argument("--trust", metavar="TRUST", help="the pinned trust file; none: trust not established")
+    args = parser.parse_args()
+    if args.verify_receipt:
+        if not args.evidence:
+            parser.error("--verify-receipt needs --evidence")
+        return verify_receipt(args)
+    if args.check:
+        return check()
+    if args.check_examples or args.write_examples:
+        return examples.run(HERE.parent, write=args.write_examples)
+    write()
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
