@@ -3,7 +3,7 @@
 import base64
 import copy
 
-from . import crypto, jsonp, note, world
+from . import crypto, jsonp, note, tsa, world
 from .cases_basic import b64, seed
 from .ops import File
 from .world import ALICE, BOB, EVIDENCE, SALT
@@ -53,7 +53,7 @@ class Scene:
 
 def files():
     scene = Scene()
-    return [valid(scene), witnesses(scene), retired(), *negative(scene)]
+    return [valid(scene), witnesses(scene), tokens(scene), retired(), *negative(scene)]
 
 
 def add(f, desc, expect, receipt, trust, evidence=EVIDENCE):
@@ -186,6 +186,69 @@ def witnesses(s):
     return f
 
 
+def tokens(s):
+    f = File("receipt/tokens", "receipt.verify", "RFC 3161 tokens over the checkpoint")
+    root = tsa.Authority("Example TSA Root", ca=True)
+    middle = tsa.Authority("Example TSA Intermediate", issuer=root, ca=True)
+    authority = tsa.Authority("Example TSA", issuer=root)
+    trust = s.ledger.trust(tsa_roots=[b64(root.certificate)])
+    text = s.receipt()["attestations"][0]["checkpoint"].encode()
+
+    def case(desc, expect, *made, t2=None, trust=trust):
+        receipt = s.receipt()
+        receipt["attestations"][0]["tokens"] = [b64(t) for t in made]
+        out = add(f, desc, expect, receipt, trust)
+        assert out.get("t2_unix_s") == t2, (desc, out)
+
+    def stamp(unix_s=S0 + 2, data=text, by=authority, **kw):
+        return by.token(data, unix_s, **kw)
+
+    case("a token earlier than the cosignatures gives T2", "ok", stamp(), t2=S0 + 2)
+    case("a token later than the cosignatures does not", "ok", stamp(S0 + 99), t2=S0 + 11)
+    case("the earliest of several tokens", "ok", stamp(S0 + 4), stamp(S0 + 3), t2=S0 + 3)
+    case("accuracy is added", "ok", stamp(accuracy=tsa.accuracy(seconds=1)), t2=S0 + 3)
+    case("accuracy is rounded up to a whole second", "ok", stamp(accuracy=tsa.accuracy(millis=1)), t2=S0 + 3)
+    case("a fraction and an accuracy add up", "ok", stamp(fraction=".5", accuracy=tsa.accuracy(1, 499, 999)), t2=S0 + 4)
+    case("a fraction and an accuracy just over a whole second", "ok", stamp(fraction=".5", accuracy=tsa.accuracy(1, 500, 1)), t2=S0 + 5)
+    for name in ("sha384", "sha512"):
+        case(f"an imprint by {name}", "ok", stamp(imprint=name), t2=S0 + 2)
+    between = tsa.Authority("Example TSA 2", issuer=middle)
+    case("a chain through an intermediate certificate", "ok", stamp(by=between, chain=[middle]), t2=S0 + 2)
+    other = tsa.Authority("Another Root", ca=True)
+    both = dict(trust, tsa_roots=[b64(other.certificate), b64(root.certificate)])
+    case("the second of two roots", "ok", stamp(), t2=S0 + 2, trust=both)
+    case("no roots: the token goes unchecked", "ok", b"token", t2=S0 + 11, trust=s.ledger.trust())
+
+    bad = "token_invalid"
+    case("no DER", bad, b"token")
+    case("bytes behind the token", bad, stamp() + b"\x00")
+    case("another checkpoint", bad, stamp(data=text + b"x"))
+    case("an imprint by SHA-1", bad, stamp(imprint="sha1"))
+    case("another root", bad, stamp(), trust=dict(trust, tsa_roots=[b64(other.certificate)]))
+    case("the intermediate certificate is missing", bad, stamp(by=between))
+    case("no certificate in the token", bad, stamp(certificates=[]))
+    plain = tsa.Authority("Not An Issuer", issuer=root)
+    case("an issuer that is no certificate authority", bad, stamp(by=tsa.Authority("Below", issuer=plain), chain=[plain]))
+    for desc, kw in (
+        ("no extended key usage", {"usage": ()}),
+        ("extended key usage for servers", {"usage": (tsa.SERVER_AUTH,)}),
+        ("extended key usage for time-stamping and servers", {"usage": (tsa.TIME_STAMPING, tsa.SERVER_AUTH)}),
+        ("extended key usage not critical", {"critical": False}),
+        ("a certificate that had expired at genTime", {"until": S0}),
+        ("a certificate that was not yet valid at genTime", {"since": S0 + 60}),
+    ):
+        case(desc, bad, stamp(by=tsa.Authority("Example TSA", issuer=root, **kw)))
+    case("genTime changed after signing", bad, stamp(alter_info=True))
+    case("the message digest is another's", bad, stamp(attributes={"digest": bytes(32)}))
+    case("the content type is another", bad, stamp(attributes={"type": "1.2.840.113549.1.7.1"}))
+    case("another signing certificate is bound", bad, stamp(attributes={"bound": bytes(32)}))
+    impostor = tsa.Authority("Example TSA Impostor", issuer=root)
+    impostor.d += 1
+    case("signed with another key than the certificate's", bad, stamp(by=impostor))
+    case("one good token and one bad", bad, stamp(), b"token")
+    return f
+
+
 def retired():
     f = File("receipt/retired", "receipt.verify", "retired keys and how a receipt is refreshed")
     s = Scene()
@@ -220,7 +283,7 @@ def retired():
     day = [t + 86400 for t in TIMES]
     case("the old trust file knows nothing of the retirement", "ok", [by_old(3)], S0 + 11, old)
     case("all keys retired", "retired_keys_only", [by_old(3)], S0 + 11)
-    case("one of four retired: three current ones signed", "ok", [by_old(3)], S0 + 11, rotated(1))
+    case("one of four retired: the three current ones alone give T2", "ok", [by_old(3)], S0 + 12, rotated(1))
     case("two of four retired: two current ones are not enough", "retired_keys_only", [by_old(3)], S0 + 11, rotated(2))
     case("a consistency proof to the effective tree", "ok", [by_old(3)], S0 + 11, consistency=[ledger.consistency(3, 8)])
     renewed = [by_old(3), by_new(12, day)]
@@ -245,6 +308,17 @@ def retired():
     case("a consistency proof without hashes", "proof_length", [by_old(3)], None, consistency=[short])
     back = dict(ledger.consistency(3, 8), **{"from": 8, "to": 3})
     case("a consistency proof that leads backwards", "index_out_of_range", [by_old(3)], None, consistency=[back])
+    root_ca = tsa.Authority("Example TSA Root", ca=True)
+    authority = tsa.Authority("Example TSA", issuer=root_ca)
+    dated = dict(trust, tsa_roots=[b64(root_ca.certificate)])
+    stamped = by_old(3)
+    stamped["tokens"] = [b64(authority.token(stamped["checkpoint"].encode(), S0 + 40))]
+    case("a trusted token, and no link: the token's time alone counts", "ok", [stamped], S0 + 40, dated)
+    case("a trusted token and a link: the earlier of both", "ok", [stamped], S0 + 11, dated, consistency=[ledger.consistency(3, 8)])
+    case("a token without a trusted root does not refresh", "retired_keys_only", [stamped], S0 + 11)
+    pair = [by_old(3), dict(by_old(5), tokens=[b64(authority.token(by_old(5)["checkpoint"].encode(), S0 + 40))])]
+    case("a link to a tree that only a token dates gives the token's time", "ok", pair, S0 + 40, dated, consistency=two[:1])
+    case("two of four retired, and a trusted token", "ok", [stamped], S0 + 40, dict(rotated(2), tsa_roots=dated["tsa_roots"]))
     forked = dict(trust, effective={"root": H, "size": 8})
     case("the effective tree is another one than the attested of its size", "root_mismatch", [at_effective], None, forked)
     case("the effective tree is not reached", "root_mismatch", [by_old(3)], None, forked, consistency=[ledger.consistency(3, 8)])

@@ -47,7 +47,6 @@ class Report:
     t1_unix_s: int = None
     t2_unix_s: int = None
     detail: str = ""
-    remarks: list = field(default_factory=list)
 
 
 @dataclass
@@ -56,12 +55,13 @@ class Attested:
 
     size: int
     root: bytes
-    times: list  # members' counted cosignature times
+    note: bytes
+    tokens: list  # DER
+    times: list  # members' cosignature times, sorted
+    current: list  # those under current keys
     witness_times: list
-    current: int  # members that signed with a current key
-    token_times: list
-    counts: bool = False
-    fully: bool = False
+    token_times: list = field(default_factory=list)
+    linked: bool = False  # consistency leads to a tree that today's keys vouch for
 
 
 def _hashes(path):
@@ -130,24 +130,26 @@ def _verify(receipt_text, evidence, trust, report):
         entry["header"].encode(),
         bytes.fromhex(entry["signature"]),
     )
-    # 7, and 10 for each attestation's tokens
-    attested = [_attest(receipt, a, trust, report) for a in receipt["attestations"]]
+    # 7
+    attested = [_attest(receipt, a, trust) for a in receipt["attestations"]]
     if any(a.size >= b.size for a, b in zip(attested, attested[1:])):
         raise Bad("invalid_value", "attestations do not ascend by tree size")
+    _link(receipt, attested, trust)
     if trust is None:
         raise Bad("trust_not_established")
     # 8
-    for a in attested:
-        a.counts = len(a.times) >= trust.k
-        a.fully = a.counts and (a.current >= trust.k or bool(a.token_times))
-    counting = [a for a in attested if a.counts]
-    # 9
-    _refresh(receipt, attested, trust)
+    counting = [a for a in attested if len(a.times) >= trust.k]
     if not counting:
         raise Bad("quorum_not_met")
-    fully = [a for a in counting if a.fully]
+    # 9
+    roots = [base64.b64decode(r) for r in trust.fields["tsa_roots"]]
+    for a in attested:
+        if roots:
+            a.token_times = [tokens.verify(t, a.note, roots) for t in a.tokens]
+    # 10
+    fully = [a for a in counting if len(a.current) >= trust.k or a.token_times or a.linked]
     # times
-    report.t2_unix_s = _t2(fully or counting, trust)
+    report.t2_unix_s = min(t for a in fully or counting for t in _t2_candidates(a, trust))
     if manifest is not None and "checkpoint" in manifest:
         report.t1_unix_s = _t1(manifest["checkpoint"], trust)
     if not fully:
@@ -159,9 +161,9 @@ def _digests(data):
 
 
 def _cosignatures(checkpoint, trust):
-    """Times by owner, members and witnesses apart, and who signed with a current key."""
+    """Sorted times: of members, of members under current keys, of witnesses. An institution counts once."""
     known = {(k.note.name, k.note.id): k for k in trust.keys if k.holds(checkpoint.size)}
-    members, witnesses, current = {}, {}, set()
+    members, current, witnesses = {}, {}, {}
     for name, key_id, signature in checkpoint.note.lines:
         key = known.get((name, key_id))
         if key is None:
@@ -171,11 +173,11 @@ def _cosignatures(checkpoint, trust):
             continue
         (witnesses if key.witness else members).setdefault(key.owner, time_unix_s)
         if key.until_size is None and not key.witness:
-            current.add(key.owner)
-    return sorted(members.values()), sorted(witnesses.values()), len(current)
+            current.setdefault(key.owner, time_unix_s)
+    return sorted(members.values()), sorted(current.values()), sorted(witnesses.values())
 
 
-def _attest(receipt, attestation, trust, report):
+def _attest(receipt, attestation, trust):
     checkpoint = note.parse_checkpoint(attestation["checkpoint"])
     if trust and checkpoint.origin != trust.origin:
         raise Bad("origin_mismatch")
@@ -186,48 +188,39 @@ def _attest(receipt, attestation, trust, report):
         _hashes(attestation["inclusion"]),
         checkpoint.root,
     )
-    times, witness_times, current = _cosignatures(checkpoint, trust) if trust else ([], [], 0)
-    token_times = []
-    if "tokens" in attestation and trust and trust.fields["tsa_roots"]:
-        roots = [base64.b64decode(r) for r in trust.fields["tsa_roots"]]
-        for token in attestation["tokens"]:
-            der = base64.b64decode(token)
-            token_times.append(tokens.verify(der, attestation["checkpoint"].encode(), roots))
-    elif "tokens" in attestation:
-        report.remarks.append("tokens_unchecked")
-    return Attested(checkpoint.size, checkpoint.root, times, witness_times, current, token_times)
+    times = _cosignatures(checkpoint, trust) if trust else ([], [], [])
+    der = [base64.b64decode(t) for t in attestation.get("tokens", [])]
+    return Attested(checkpoint.size, checkpoint.root, attestation["checkpoint"].encode(), der, *times)
 
 
-def _refresh(receipt, attested, trust):
-    """Step 9: follow consistency proofs to the effective tree or to an attestation that counts fully."""
-    effective_size, effective_root = trust.fields["effective"]["size"], trust.fields["effective"]["root"]
+def _link(receipt, attested, trust):
+    """All known trees agree; then which of them lead to a tree that today's keys vouch for."""
     trees = {a.size: a.root for a in attested}
-    effective_root = bytes.fromhex(effective_root)
-    if trees.setdefault(effective_size, effective_root) != effective_root:
-        raise Bad("root_mismatch", "an attestation of the effective size has another root")
-    edges = []
-    for proof in receipt.get("consistency", []):
-        if proof["from"] in trees and proof["to"] in trees:
-            merkle.verify_consistency(
-                proof["from"], proof["to"], _hashes(proof["path"]), trees[proof["from"]], trees[proof["to"]]
-            )
-            edges.append((proof["from"], proof["to"]))
-    good = {effective_size} | {a.size for a in attested if a.fully}
-    for source, target in sorted(edges, key=lambda e: -e[1]):  # proofs lead upwards: largest targets first
-        if target in good:
-            good.add(source)
+    vouched = set()
+    if trust:
+        size, root = trust.fields["effective"]["size"], bytes.fromhex(trust.fields["effective"]["root"])
+        if trees.setdefault(size, root) != root:
+            raise Bad("root_mismatch", "an attestation of the effective size has another root")
+        vouched = {size} | {a.size for a in attested if len(a.current) >= trust.k}
+    links = [p for p in receipt.get("consistency", []) if p["from"] in trees and p["to"] in trees]
+    for p in links:
+        roots = trees[p["from"]], trees[p["to"]]
+        merkle.verify_consistency(p["from"], p["to"], _hashes(p["path"]), *roots)
+    for p in sorted(links, key=lambda p: -p["to"]):  # links lead upwards: the largest targets are settled first
+        if p["to"] in vouched:
+            vouched.add(p["from"])
     for a in attested:
-        a.fully = a.counts and a.size in good
+        a.linked = a.size in vouched
 
 
-def _t2(attested, trust):
-    candidates = []
-    for a in attested:
-        candidates.append(a.times[trust.f])
-        if trust.w and len(a.witness_times) >= trust.w:
-            candidates.append(a.witness_times[trust.witness_f])
-        candidates += a.token_times
-    return min(candidates)
+def _t2_candidates(a, trust):
+    if len(a.current) >= trust.k:
+        yield a.current[trust.f]
+    elif a.linked or not a.token_times:
+        yield a.times[trust.f]
+    if trust.w and len(a.witness_times) >= trust.w:
+        yield a.witness_times[trust.witness_f]
+    yield from a.token_times
 
 
 def _t1(lines, trust):
