@@ -7,7 +7,7 @@
 # CUNZHENG_SKIP_DEPS=1 leaves the system as it is, for systems that provide the same things otherwise.
 
 packages_build="build-essential cmake ninja-build ccache git pkg-config ca-certificates curl openssl
-  libssl-dev libsecp256k1-dev libleveldb-dev libboost1.81-dev libcli11-dev libspdlog-dev libfmt-dev
+  libssl-dev libsecp256k1-dev libleveldb-dev libsnappy-dev libboost1.81-dev libcli11-dev libspdlog-dev libfmt-dev
   libtomlplusplus-dev prometheus-cpp-dev"
 packages_test="clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev doctest-dev libbenchmark-dev
   python3 python3-cryptography python3-jsonschema python3-yaml jq iproute2 procps"
