@@ -2,7 +2,9 @@
 // same under each engine; fed the same blocks and times, each gives the same roots.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "crypto/result.h"
@@ -10,24 +12,32 @@
 
 namespace cunzheng::node {
 
-// What a submitter is told once the transaction is durable and its block cosigned by this node.
+// A checkpoint that this node has signed; immutable and shared.
+struct Published {
+  uint64_t size = 0;
+  std::string note;
+};
+
+// What a submitter is told once the transaction is durable.
 struct Outcome {
   ledger::Applied applied;
-  // The newest checkpoint when the block was attested at once (embedded engine): covers the entry,
-  // and saves the caller a look-up. Empty when it is pending.
-  std::string checkpoint;
-  uint64_t size = 0;  // of that checkpoint
+  // The block's own checkpoint when it was attested at once: it covers a new entry, and saves the
+  // caller a look-up. Null while the entry is pending.
+  std::shared_ptr<const Published> checkpoint;
 };
 using Completion = std::function<void(Result<Outcome>)>;
 
+// All members are safe from any thread.
 class Engine {
  public:
   virtual ~Engine() = default;
   // Takes a transaction that passed its stateless checks. `done` is called exactly once, from the
-  // engine's thread. Over the queue's limit it is called at once with kBusy.
+  // engine's thread, or at once on the caller's when the transaction is not taken (kBusy, kStopping).
   virtual void Submit(ledger::Transaction transaction, Completion done) = 0;
-  // Empty when writes are accepted, else why not (clock, disk, stopping).
-  virtual std::string Unwritable() const = 0;
+  // What keeps writes from being accepted (kClockUnsound, kReadOnly, kStopping), if anything does.
+  virtual Result<void> Writable() const = 0;
+  // The newest checkpoint; null before the first.
+  virtual std::shared_ptr<const Published> Newest() const = 0;
   // Refuses new work, finishes what is queued, and returns when all of it is answered.
   virtual void Drain() = 0;
 };

@@ -1,0 +1,67 @@
+// The HTTP API (specs/http-api.md): what each path answers. Knows the ledger and the engine, not
+// sockets; http_server.h carries its requests and answers. Safe from any thread.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <string>
+#include <string_view>
+
+#include "ledger/ledger.h"
+#include "node/clock.h"
+#include "node/engine.h"
+#include "node/metrics.h"
+#include "node/response.h"
+
+namespace cunzheng::node {
+
+enum class Method { kGet, kPost, kOther };  // HEAD is a GET whose body the server leaves out
+
+// Views into the connection's buffers, which outlive Handle().
+struct Request {
+  Method method = Method::kGet;
+  std::string_view target;
+  std::string_view content_type;
+  std::string_view body;
+};
+
+inline constexpr std::string_view kEnvelopeType = "application/vnd.cunzheng.envelope";
+
+class Api {
+ public:
+  // All outlive the Api. `trust`: the trust file's text.
+  Api(const ledger::Ledger* ledger, Engine* engine, const Clock* clock, Metrics* metrics, std::string trust);
+
+  // The answer to one request. Signature checks run on the calling thread; while the engine works,
+  // the coroutine waits without one.
+  boost::asio::awaitable<Response> Handle(Request request);
+
+  // What to answer to a target before its body is read: nothing, or 404, 405, 415.
+  std::optional<Response> Precheck(Method method, std::string_view target,
+                                   std::string_view content_type) const;
+
+  // Ends long polls; called when the node stops.
+  void Stop() { stopping_ = true; }
+  // The longest body that a POST may have.
+  uint64_t body_length_max() const;
+  Response ProblemFor(const Error& error) const { return Problem(error, clock_->WallMs()); }
+
+ private:
+  boost::asio::awaitable<Response> PostBatch(std::string_view body);
+  boost::asio::awaitable<Response> PostAct(std::string_view body);
+  boost::asio::awaitable<Result<Outcome>> Submit(ledger::Transaction transaction);
+  boost::asio::awaitable<Response> GetBatch(Request request);
+  Response Submitted(const Hash& id, const Outcome& outcome) const;
+  Response Rejected(const Error& error) const;
+
+  const ledger::Ledger* const ledger_;
+  Engine* const engine_;
+  const Clock* const clock_;
+  Metrics* const metrics_;
+  const std::string trust_;
+  const Hash ledger_id_;
+  const ledger::Params params_;
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace cunzheng::node

@@ -1,0 +1,56 @@
+// What each command of `cunzhengd` does; main.cpp parses their options. Results go to standard
+// output, all else to standard error.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "crypto/result.h"
+#include "node/data_dir.h"
+
+namespace cunzheng::node {
+
+struct InitOptions {
+  std::string data;
+  std::string origin;
+  std::string listen;
+  std::string member;            // empty: operator.<host of the origin>
+  std::string name_zh, name_en;  // empty: the member's id
+  std::string role = "operator";
+  uint64_t checkpoint_interval_ms = 0;
+  std::optional<std::string> passphrase_file;
+  bool ask_passphrase = false;
+};
+Result<void> Init(const InitOptions& options);
+
+// Where a command finds the node and its keys.
+struct Place {
+  std::string data;
+  std::optional<std::string> passphrase_file;
+};
+
+Result<void> Run(const Place& place, const std::optional<std::string>& listen);
+
+struct AccountAddOptions {
+  std::string public_key_file;
+  std::string name;
+  std::optional<uint64_t> records_per_day_max;
+  std::optional<uint64_t> bytes_per_day_max;
+};
+Result<void> AddAccount(const Place& place, const AccountAddOptions& options);
+Result<void> ListAccounts(const Place& place);
+Result<void> SuspendAccount(const Place& place, const std::string& account, const std::string& reason);
+Result<void> ResumeAccount(const Place& place, const std::string& account, const std::string& reason);
+Result<void> SetQuota(const Place& place, const std::string& account, uint64_t records_per_day_max,
+                      uint64_t bytes_per_day_max);
+Result<void> ConfirmClock(const Place& place, const std::string& reason);
+Result<void> ShowStatus(const Place& place);
+
+Result<void> Check(const Place& place);
+Result<void> Export(const Place& place, const std::string& out);
+
+// The advice that follows an error; empty when the detail says all.
+std::string HintFor(const Error& error, const std::string& data);
+
+}  // namespace cunzheng::node

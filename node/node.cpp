@@ -1,0 +1,154 @@
+#include "node/node.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <optional>
+#include <thread>
+
+#include "crypto/key_file.h"
+#include "ledger/trust.h"
+#include "node/api.h"
+#include "node/clock.h"
+#include "node/embedded_engine.h"
+#include "node/http_server.h"
+#include "node/log.h"
+
+namespace cunzheng::node {
+namespace {
+
+constexpr size_t kClockFileLengthMax = 4'096;
+
+std::optional<ClockReference> ReadClockFile(const DataDir& dir) {
+  const auto text = ReadWholeFile(dir.clock(), kClockFileLengthMax);
+  if (!text) return std::nullopt;  // the first start
+  auto reference = DecodeClockReference(*text);
+  if (!reference) {
+    Log(LogLevel::kWarning, "clock reference unreadable; a new one is taken",
+        {{"reason", reference.error().ToString()}});
+    return std::nullopt;
+  }
+  return *std::move(reference);
+}
+
+void KeepClockFile(const DataDir& dir, const ClockReference& reference) {
+  const auto written = WriteFileAtomically(dir.clock(), EncodeClockReference(reference), 0600, true);
+  // The guard goes on with what it has in memory; only a restart would forget.
+  if (!written) Log(LogLevel::kError, "clock reference not kept", {{"reason", written.error().ToString()}});
+}
+
+EmbeddedEngineOptions EngineOptions(const DataDir& dir, const Config& config) {
+  EmbeddedEngineOptions options;
+  options.queue_count_max = config.queue_count_max;
+  options.queue_bytes_max = config.queue_bytes_max;
+  options.block_count_max = config.block_count_max;
+  options.block_bytes_max = config.block_bytes_max;
+  options.free_bytes_min = config.free_bytes_min;
+  options.free_bytes = [path = dir.ledger()] { return FreeBytes(path); };
+  return options;
+}
+
+sigset_t StopSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+}  // namespace
+
+struct OpenedLedger::Impl {
+  explicit Impl(DataLock held) : lock(std::move(held)) {}
+  DataLock lock;
+  SystemClock clock;
+  Metrics metrics;
+  std::unique_ptr<ledger::Ledger> ledger;
+  std::optional<ClockGuard> guard;
+  std::unique_ptr<EmbeddedEngine> engine;
+};
+
+OpenedLedger::OpenedLedger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+OpenedLedger::~OpenedLedger() = default;
+
+Result<std::unique_ptr<OpenedLedger>> OpenedLedger::Open(const DataDir& dir, const Config& config,
+                                                         const SecretBytes& passphrase) {
+  ASSIGN_OR_RETURN(DataLock lock, DataLock::Take(dir));
+  auto impl = std::make_unique<Impl>(std::move(lock));
+  ASSIGN_OR_RETURN(const GenesisFile genesis, LoadGenesis(dir));
+  ASSIGN_OR_RETURN(NodeKeys keys, LoadKeys(dir, config, genesis.genesis, passphrase));
+  ledger::OpenOptions options;
+  options.cache_bytes = config.cache_bytes;
+  options.write_buffer_bytes = config.write_buffer_bytes;
+  ASSIGN_OR_RETURN(impl->ledger, ledger::Ledger::Open(dir.ledger(), options));
+  if (impl->ledger->genesis_bytes() != genesis.bytes) {
+    return Error{Errc::kWrongLedger, dir.ledger() + ": holds another ledger than genesis.json"};
+  }
+  impl->guard.emplace(impl->clock, config.require_clock_sync, ReadClockFile(dir),
+                      [dir](const ClockReference& reference) { KeepClockFile(dir, reference); });
+  if (!config.require_clock_sync && !impl->clock.Synchronised()) {
+    Log(LogLevel::kWarning,
+        "the kernel says that the clock is not synchronised; set require_clock_sync where NTP runs");
+  }
+  impl->engine = std::make_unique<EmbeddedEngine>(impl->ledger.get(), &*impl->guard, &impl->clock,
+                                                  Cosigner(std::move(keys.log), std::move(keys.cosign)),
+                                                  &impl->metrics, EngineOptions(dir, config));
+  return std::unique_ptr<OpenedLedger>(new OpenedLedger(std::move(impl)));
+}
+
+const ledger::Ledger& OpenedLedger::ledger() const {
+  return *impl_->ledger;
+}
+Engine& OpenedLedger::engine() {
+  return *impl_->engine;
+}
+Metrics& OpenedLedger::metrics() {
+  return impl_->metrics;
+}
+const Clock& OpenedLedger::clock() const {
+  return impl_->clock;
+}
+
+Result<void> RunNode(const DataDir& dir, const Config& config, const SecretBytes& passphrase) {
+  // Blocked before any thread starts, so that all inherit it and the wait below is the one receiver.
+  // A closed connection must be an error of its write, not the end of the process.
+  const sigset_t stop_signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  ASSIGN_OR_RETURN(const auto opened, OpenedLedger::Open(dir, config, passphrase));
+  ASSIGN_OR_RETURN(std::string trust, ReadWholeFile(dir.trust(), ledger::kTrustLengthMax));
+  Api api(&opened->ledger(), &opened->engine(), &opened->clock(), &opened->metrics(), std::move(trust));
+  ASSIGN_OR_RETURN(const auto server, HttpServer::Listen(config, &api, &opened->metrics()));
+  server->Start();
+  RETURN_IF_ERROR(WriteFileAtomically(dir.listen(), server->address() + "\n", 0644, true));
+  Log(LogLevel::kInfo, "listening",
+      {{"address", server->address()},
+       {"tls", config.tls_certificate.empty() ? "off" : "on"},
+       {"ledger", ToHex(opened->ledger().id())},
+       {"size", std::to_string(opened->ledger().head().size)}});
+
+  int signal_number = 0;
+  sigwait(&stop_signals, &signal_number);
+  Log(LogLevel::kInfo, "stopping", {{"signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM"}});
+  unlink(dir.listen().c_str());
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(config.shutdown_timeout_ms);
+  // A disk that hangs must not hold the process: what was acknowledged is synced already, and what
+  // was not is as if it had never come.
+  std::thread([deadline] {
+    std::this_thread::sleep_until(deadline + std::chrono::seconds(1));
+    Log(LogLevel::kWarning, "the drain took too long; unfinished requests are dropped");
+    FlushLog();
+    _exit(0);
+  }).detach();
+  api.Stop();
+  if (!server->Drain(deadline)) Log(LogLevel::kWarning, "some connections did not finish in time");
+  opened->engine().Drain();
+  Log(LogLevel::kInfo, "stopped", {{"size", std::to_string(opened->ledger().head().size)}});
+  FlushLog();
+  return {};
+}
+
+}  // namespace cunzheng::node
