@@ -216,8 +216,15 @@ class Checker final : public History {
       records.Next();
     }
     // The envelope as it came in, and so by the very rules that let it in.
+    if (entry->header.ledger != ledger_) return Wrong(key, "header.ledger: is another ledger's");
     const auto batch = VerifyBatch(envelope, ledger_, state_->params().batch_bytes_max);
-    if (!batch) return Wrong(key, batch.error().ToString());
+    if (!batch) {
+      // The header decoded, so what is left is its signature or the records.
+      const Errc code = batch.error().code;
+      const bool signature = code == Errc::kSignatureInvalid || code == Errc::kSignatureNotLowS ||
+                             code == Errc::kKeyInvalid || entry->header.mode == BatchMode::kSealed;
+      return Wrong(signature ? key : NumberKey(kRecordsSection, index), batch.error().ToString());
+    }
     RETURN_IF_ERROR(Compare(key, state_->ApplyBatch(*batch, entry->time_unix_ms, *this), bytes));
     report_.records += batch->index.size();
     Expect(batch->id, index, batch->index);
