@@ -1,0 +1,86 @@
+#include "client/sdk/depositor.h"
+
+#include <utility>
+
+#include "ledger/checkpoint.h"
+
+namespace cunzheng::client {
+namespace {
+
+uint64_t NowUnixMs() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+}  // namespace
+
+Result<LedgerView> FetchLedgerView(Client& client) {
+  ASSIGN_OR_RETURN(const LedgerInfo info, client.GetLedger());
+  LedgerView view;
+  view.ledger = info.ledger;
+  view.origin = info.origin;
+  view.batch_bytes_max = info.batch_bytes_max;
+  // Without a checkpoint there is no T1, but a deposit is no worse otherwise.
+  auto note = client.GetCheckpoint();
+  if (!note && note.error().code != Errc::kNotFound) return note.error();
+  if (note) {
+    const auto checkpoint = ledger::ParseCheckpoint(*note);
+    if (checkpoint && checkpoint->checkpoint.origin == info.origin) view.checkpoint = std::move(note).value();
+  }
+  return view;
+}
+
+Result<Delivery> DeliverClaimed(Client& client, Journal& journal, const ClaimedBatch& claimed,
+                                const std::string& origin, uint64_t wait_ms) {
+  ASSIGN_OR_RETURN(Delivery delivery, Deliver(client, claimed.batch(), origin, wait_ms));
+  if (delivery.attested) RETURN_IF_ERROR(journal.Remove(claimed));
+  return delivery;
+}
+
+Depositor::Depositor(Client* client, Journal* journal, const PrivateKey* key, const Hash& account,
+                     LedgerView view, DepositOptions options, DeliveryObserver observer)
+    : client_(client),
+      journal_(journal),
+      key_(key),
+      account_(account),
+      view_(std::move(view)),
+      options_(std::move(options)),
+      observer_(std::move(observer)),
+      builder_(options_.sealed, view_.batch_bytes_max) {
+  CHECK_INVARIANT(client_ != nullptr || options_.offline);
+}
+
+Result<void> Depositor::Add(const EvidenceItem& item) {
+  ASSIGN_OR_RETURN(QueuedItem prepared, PrepareItem(item, view_, account_, options_.sealed));
+  if (!builder_.Fits(prepared)) RETURN_IF_ERROR(Flush());
+  const auto now = std::chrono::steady_clock::now();
+  if (builder_.empty()) batch_began_ = now;
+  builder_.Add(std::move(prepared));
+  if (now - batch_began_ >= std::chrono::milliseconds(options_.batch_age_ms_max)) return Flush();
+  return {};
+}
+
+Result<void> Depositor::Finish() {
+  return builder_.empty() ? Result<void>() : Flush();
+}
+
+Result<void> Depositor::Flush() {
+  QueuedBatch signed_batch = builder_.Sign(options_.node, view_.ledger, account_, *key_, NowUnixMs());
+  ASSIGN_OR_RETURN(const ClaimedBatch claimed, journal_->Add(std::move(signed_batch)));
+  if (options_.offline) {
+    observer_(claimed.batch(), Error{Errc::kUnreachable, "queued: the node is out of reach"});
+    return {};
+  }
+  const Result<Delivery> delivery =
+      DeliverClaimed(*client_, *journal_, claimed, view_.origin, options_.attest_wait_ms);
+  observer_(claimed.batch(), delivery);
+  if (delivery) {
+    if (delivery->checkpoint) view_.checkpoint = delivery->checkpoint;
+    return {};
+  }
+  if (!IsTransient(delivery.error().code)) return delivery.error();
+  options_.offline = true;
+  return {};
+}
+
+}  // namespace cunzheng::client
