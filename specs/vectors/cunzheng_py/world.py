@@ -3,7 +3,7 @@
 from . import crypto, formats, jsonp, merkle, note
 from .cases_basic import seed
 
-T0 = 1_790_000_000_000  # 2026-09-21T13:33:20Z, ms
+T0 = 1_790_000_000_000  # 2026-09-21T14:13:20Z, in ms
 
 INSTITUTIONS = (
     ("notary.example.org", "Example Notary Office", "示例公证处", "notary"),
