@@ -6,9 +6,9 @@ std::string Cosigner::Sign(const ledger::Checkpoint& checkpoint, uint64_t now_un
   Note note;
   note.body = ledger::EncodeCheckpointBody(checkpoint);
   note.signatures.push_back(log_.Sign(note.body));
-  // Rounded up to the second: a cosignature is read as "existed by then", so it must never claim a
-  // moment before the entries that it covers.
-  note.signatures.push_back(cosign_.Sign(note.body, (now_unix_ms + 999) / 1'000));
+  // Whole seconds, rounded down, as every cosigner of this format does; a verifier allows for the rest of the
+  // second where it reads the time as "existed by then" (specs/receipt.md, "Times").
+  note.signatures.push_back(cosign_.Sign(note.body, now_unix_ms / 1'000));
   return EncodeNote(note);
 }
 

@@ -53,7 +53,8 @@ std::vector<Cosignature> Clocks(const std::vector<Cosignature>& all, uint64_t ne
 // The bound c[rank] of ascending times, with the institutions that give it: the earliest (T2) or the latest
 // (T1) f+1, among which one is honest.
 TimeBound BoundAt(const std::vector<Cosignature>& sorted, size_t rank, bool earliest, TimeSource source) {
-  TimeBound bound{sorted[rank].time_unix_s, source, {}};
+  // A cosignature's time is a whole second rounded down, so it was made before the next one.
+  TimeBound bound{sorted[rank].time_unix_s + (earliest ? 1 : 0), source, {}};
   const size_t first = earliest ? 0 : rank;
   const size_t last = earliest ? rank : sorted.size() - 1;
   for (size_t i = first; i <= last; i++) bound.by.push_back(sorted[i].by->id);

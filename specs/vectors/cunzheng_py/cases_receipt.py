@@ -72,61 +72,61 @@ def valid(s):
     at = single.deposit(records, ALICE)
     receipt = single.receipt(records, 0, at, [single.attestation(at, 2, [S0 + 1])])
     out = add(f, "one operator, a batch of one", "ok", receipt, single.trust())
-    assert out["t2_unix_s"] == S0 + 1 and "t1_unix_s" not in out
+    assert out["t2_unix_s"] == S0 + 2 and "t1_unix_s" not in out
 
     def case(desc, receipt, t2, t1=None, trust=trust, evidence=EVIDENCE):
         out = add(f, desc, "ok", receipt, trust, evidence)
         assert (out.get("t2_unix_s"), out.get("t1_unix_s"), out["verdict"]) == (t2, t1, "valid"), (desc, out)
 
-    case("three of four institutions and one more", s.receipt(), S0 + 11)
-    case("on one line", enc_newlines(s.receipt()), S0 + 11)
-    case("exactly k signed", s.receipt(times=(S0 + 10, None, S0 + 11, S0 + 13)), S0 + 11)
-    case("the liar's clock is early: f = 1 passes over it", s.receipt(times=(5, S0 + 12, S0 + 11, S0 + 13)), S0 + 11)
-    case("the liar's clock is late", s.receipt(times=(S0 + 10, S0 + 12, S0 + 11, 2**40)), S0 + 11)
-    case("all clocks agree", s.receipt(times=(S0,) * 4), S0)
-    case("a later and larger tree", s.receipt(size=11), S0 + 11)
+    case("three of four institutions and one more", s.receipt(), S0 + 12)
+    case("on one line", enc_newlines(s.receipt()), S0 + 12)
+    case("exactly k signed", s.receipt(times=(S0 + 10, None, S0 + 11, S0 + 13)), S0 + 12)
+    case("the liar's clock is early: f = 1 passes over it", s.receipt(times=(5, S0 + 12, S0 + 11, S0 + 13)), S0 + 12)
+    case("the liar's clock is late", s.receipt(times=(S0 + 10, S0 + 12, S0 + 11, 2**40)), S0 + 12)
+    case("all clocks agree", s.receipt(times=(S0,) * 4), S0 + 1)
+    case("a later and larger tree", s.receipt(size=11), S0 + 12)
     for i, evidence in enumerate(MANY):
         a = ledger.attestation(s.many_at, 5, TIMES)
-        case(f"item {i} of 5", ledger.receipt(s.many, i, s.many_at, [a]), S0 + 11, evidence=evidence)
+        case(f"item {i} of 5", ledger.receipt(s.many, i, s.many_at, [a]), S0 + 12, evidence=evidence)
     a = ledger.attestation(s.sealed_at, 7, TIMES)
-    case("an item of a sealed batch", ledger.receipt(s.sealed, 0, s.sealed_at, [a]), S0 + 11)
+    case("an item of a sealed batch", ledger.receipt(s.sealed, 0, s.sealed_at, [a]), S0 + 12)
     a = ledger.attestation(s.bob_at, 8, TIMES)
-    case("deposited with an SM2 key", ledger.receipt(s.bob, 0, s.bob_at, [a]), S0 + 11)
+    case("deposited with an SM2 key", ledger.receipt(s.bob, 0, s.bob_at, [a]), S0 + 12)
     a = ledger.attestation(s.packed_at, 6, TIMES)
-    case("a manifest with a checkpoint gives T1", ledger.receipt(s.packed, 0, s.packed_at, [a], manifest=s.manifest), S0 + 11, S0 + 6)
-    case("the manifest is not in the receipt", ledger.receipt(s.packed, 0, s.packed_at, [a]), S0 + 11)
+    case("a manifest with a checkpoint gives T1", ledger.receipt(s.packed, 0, s.packed_at, [a], manifest=s.manifest), S0 + 12, S0 + 6)
+    case("the manifest is not in the receipt", ledger.receipt(s.packed, 0, s.packed_at, [a]), S0 + 12)
     several = [ledger.attestation(s.one_at, n, [t + d for t in TIMES]) for n, d in ((3, 0), (8, 3600), (14, 7200))]
-    case("several attestations: the earliest gives T2", ledger.receipt(s.one, 0, s.one_at, several), S0 + 11)
+    case("several attestations: the earliest gives T2", ledger.receipt(s.one, 0, s.one_at, several), S0 + 12)
     odd = [several[0], ledger.attestation(s.one_at, 8, [t - 5 for t in TIMES])]
-    case("a later tree with earlier times gives T2", ledger.receipt(s.one, 0, s.one_at, odd), S0 + 6)
+    case("a later tree with earlier times gives T2", ledger.receipt(s.one, 0, s.one_at, odd), S0 + 7)
     late = [ledger.attestation(s.one_at, 3, (S0, None, None, None)), several[1]]
-    case("the first attestation lacks a quorum, the second has one", ledger.receipt(s.one, 0, s.one_at, late), S0 + 3611)
+    case("the first attestation lacks a quorum, the second has one", ledger.receipt(s.one, 0, s.one_at, late), S0 + 3612)
     proofs = [ledger.consistency(3, 8), ledger.consistency(8, 14)]
-    case("consistency proofs that nobody needs are still checked", ledger.receipt(s.one, 0, s.one_at, several, consistency=proofs), S0 + 11)
+    case("consistency proofs that nobody needs are still checked", ledger.receipt(s.one, 0, s.one_at, several, consistency=proofs), S0 + 12)
     spare = [{"from": 4, "to": 5, "path": [H]}]
-    case("a consistency proof between trees that the receipt does not hold is passed over", s.receipt(consistency=spare), S0 + 11)
+    case("a consistency proof between trees that the receipt does not hold is passed over", s.receipt(consistency=spare), S0 + 12)
     anchored = s.receipt()
     anchored["attestations"][0]["anchors"] = [{"type": "opentimestamps", "data": b64(b"proof")}]
-    case("an anchor of unknown type", anchored, S0 + 11)
+    case("an anchor of unknown type", anchored, S0 + 12)
     token = s.receipt()
     token["attestations"][0]["tokens"] = [b64(b"token")]
-    case("a token, and no TSA roots to check it by", token, S0 + 11)
+    case("a token, and no TSA roots to check it by", token, S0 + 12)
     unknown = s.receipt()
     body = ledger.body(3)
     stranger = note.Signer("elsewhere.example.net", note.COSIGN, seed("stranger")).line(body, 1)
     unknown["attestations"][0]["checkpoint"] += stranger
-    case("a cosignature of nobody known", unknown, S0 + 11)
+    case("a cosignature of nobody known", unknown, S0 + 12)
     no_log = s.receipt()
     no_log["attestations"][0]["checkpoint"] = ledger.checkpoint(3, TIMES, log=None)
-    case("no log key signed", no_log, S0 + 11)
+    case("no log key signed", no_log, S0 + 12)
     for desc, manifest in _no_t1(s):
         records, at = s.pack(manifest)
         a = ledger.attestation(at, at + 1, TIMES)
-        case(f"no T1: {desc}", ledger.receipt(records, 0, at, [a], manifest=manifest), S0 + 11)
+        case(f"no T1: {desc}", ledger.receipt(records, 0, at, [a], manifest=manifest), S0 + 12)
     skewed = s.with_checkpoint(ledger.checkpoint(5, [S0 + 4, S0 + 6, S0 + 5, 2**40]))
     records, at = s.pack(skewed)
     a = ledger.attestation(at, at + 1, TIMES)
-    case("T1: the liar's late clock is passed over", ledger.receipt(records, 0, at, [a], manifest=skewed), S0 + 11, S0 + 6)
+    case("T1: the liar's late clock is passed over", ledger.receipt(records, 0, at, [a], manifest=skewed), S0 + 12, S0 + 6)
     return f
 
 
@@ -174,11 +174,11 @@ def witnesses(s):
         out = add(f, desc, expect, receipt, trust)
         assert out.get("t2_unix_s") == t2, (desc, out)
 
-    case("w = 0: witnesses' times do not count", "ok", (1, 1, 1), S0 + 11, 0)
-    case("w = 1: the earliest witness gives T2", "ok", (9, 3, 5), S0 + 3, 1)
-    case("w = 2, one signed: not enough", "ok", (3, None, None), S0 + 11, 2)
-    case("w = 2, witness_f = 1: the second smallest", "ok", (9, 3, 5), S0 + 5, 2, 1)
-    case("witnesses later than the members", "ok", (90, 30, 50), S0 + 11, 1)
+    case("w = 0: witnesses' times do not count", "ok", (1, 1, 1), S0 + 12, 0)
+    case("w = 1: the earliest witness gives T2", "ok", (9, 3, 5), S0 + 4, 1)
+    case("w = 2, one signed: not enough", "ok", (3, None, None), S0 + 12, 2)
+    case("w = 2, witness_f = 1: the second smallest", "ok", (9, 3, 5), S0 + 6, 2, 1)
+    case("witnesses later than the members", "ok", (90, 30, 50), S0 + 12, 1)
     case("witnesses never stand in for members", "quorum_not_met", (1, 1, 1), None, 1, times=(S0, S0, None, None))
     broken = s.receipt()
     broken["attestations"][0]["checkpoint"] += signers[0].line(s.ledger.body(4), S0)
@@ -204,7 +204,7 @@ def tokens(s):
         return by.token(data, unix_s, **kw)
 
     case("a token earlier than the cosignatures gives T2", "ok", stamp(), t2=S0 + 2)
-    case("a token later than the cosignatures does not", "ok", stamp(S0 + 99), t2=S0 + 11)
+    case("a token later than the cosignatures does not", "ok", stamp(S0 + 99), t2=S0 + 12)
     case("the earliest of several tokens", "ok", stamp(S0 + 4), stamp(S0 + 3), t2=S0 + 3)
     case("accuracy is added", "ok", stamp(accuracy=tsa.accuracy(seconds=1)), t2=S0 + 3)
     case("accuracy is rounded up to a whole second", "ok", stamp(accuracy=tsa.accuracy(millis=1)), t2=S0 + 3)
@@ -217,7 +217,7 @@ def tokens(s):
     other = tsa.Authority("Another Root", ca=True)
     both = dict(trust, tsa_roots=[b64(other.certificate), b64(root.certificate)])
     case("the second of two roots", "ok", stamp(), t2=S0 + 2, trust=both)
-    case("no roots: the token goes unchecked", "ok", b"token", t2=S0 + 11, trust=s.ledger.trust())
+    case("no roots: the token goes unchecked", "ok", b"token", t2=S0 + 12, trust=s.ledger.trust())
 
     bad = "token_invalid"
     case("no DER", bad, b"token")
@@ -281,23 +281,23 @@ def retired():
         return ledger.attestation(s.one_at, size, times, members=fresh)
 
     day = [t + 86400 for t in TIMES]
-    case("the old trust file knows nothing of the retirement", "ok", [by_old(3)], S0 + 11, old)
-    case("all keys retired", "retired_keys_only", [by_old(3)], S0 + 11)
-    case("one of four retired: the three current ones alone give T2", "ok", [by_old(3)], S0 + 12, rotated(1))
-    case("two of four retired: two current ones are not enough", "retired_keys_only", [by_old(3)], S0 + 11, rotated(2))
-    case("a consistency proof to the effective tree", "ok", [by_old(3)], S0 + 11, consistency=[ledger.consistency(3, 8)])
+    case("the old trust file knows nothing of the retirement", "ok", [by_old(3)], S0 + 12, old)
+    case("all keys retired", "retired_keys_only", [by_old(3)], S0 + 12)
+    case("one of four retired: the three current ones alone give T2", "ok", [by_old(3)], S0 + 13, rotated(1))
+    case("two of four retired: two current ones are not enough", "retired_keys_only", [by_old(3)], S0 + 12, rotated(2))
+    case("a consistency proof to the effective tree", "ok", [by_old(3)], S0 + 12, consistency=[ledger.consistency(3, 8)])
     renewed = [by_old(3), by_new(12, day)]
-    case("a later attestation under current keys, unconnected: its own time counts", "ok", renewed, S0 + 86411)
-    case("connected by a consistency proof: the early time counts", "ok", renewed, S0 + 11, consistency=[ledger.consistency(3, 12)])
+    case("a later attestation under current keys, unconnected: its own time counts", "ok", renewed, S0 + 86412)
+    case("connected by a consistency proof: the early time counts", "ok", renewed, S0 + 12, consistency=[ledger.consistency(3, 12)])
     chain = [by_old(3), by_old(5, [t + 60 for t in TIMES]), by_new(12, day)]
     two = [ledger.consistency(3, 5), ledger.consistency(5, 12)]
-    case("connected in two steps", "ok", chain, S0 + 11, consistency=two)
-    case("the steps in the other order", "ok", chain, S0 + 11, consistency=two[::-1])
-    case("only the second step", "ok", chain, S0 + 71, consistency=two[1:])
-    case("only the first step", "ok", chain, S0 + 86411, consistency=two[:1])
-    case("a proof that leads to a tree under retired keys alone", "retired_keys_only", chain[:2], S0 + 11, consistency=two[:1])
+    case("connected in two steps", "ok", chain, S0 + 12, consistency=two)
+    case("the steps in the other order", "ok", chain, S0 + 12, consistency=two[::-1])
+    case("only the second step", "ok", chain, S0 + 72, consistency=two[1:])
+    case("only the first step", "ok", chain, S0 + 86412, consistency=two[:1])
+    case("a proof that leads to a tree under retired keys alone", "retired_keys_only", chain[:2], S0 + 12, consistency=two[:1])
     at_effective = by_new(8, day)
-    case("an attestation of the effective tree itself", "ok", [at_effective], S0 + 86411)
+    case("an attestation of the effective tree itself", "ok", [at_effective], S0 + 86412)
     case("retired keys do not hold at the effective size", "quorum_not_met", [by_old(8)], None)
     case("new keys do not hold before it", "quorum_not_met", [by_new(3)], None)
     case("old and new keys mixed at one size do not add up", "quorum_not_met", [by_old(3, (S0, S0, None, None))], None)
@@ -314,8 +314,8 @@ def retired():
     stamped = by_old(3)
     stamped["tokens"] = [b64(authority.token(stamped["checkpoint"].encode(), S0 + 40))]
     case("a trusted token, and no link: the token's time alone counts", "ok", [stamped], S0 + 40, dated)
-    case("a trusted token and a link: the earlier of both", "ok", [stamped], S0 + 11, dated, consistency=[ledger.consistency(3, 8)])
-    case("a token without a trusted root does not refresh", "retired_keys_only", [stamped], S0 + 11)
+    case("a trusted token and a link: the earlier of both", "ok", [stamped], S0 + 12, dated, consistency=[ledger.consistency(3, 8)])
+    case("a token without a trusted root does not refresh", "retired_keys_only", [stamped], S0 + 12)
     pair = [by_old(3), dict(by_old(5), tokens=[b64(authority.token(by_old(5)["checkpoint"].encode(), S0 + 40))])]
     case("a link to a tree that only a token dates gives the token's time", "ok", pair, S0 + 40, dated, consistency=two[:1])
     case("two of four retired, and a trusted token", "ok", [stamped], S0 + 40, dict(rotated(2), tsa_roots=dated["tsa_roots"]))

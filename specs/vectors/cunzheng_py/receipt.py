@@ -214,12 +214,13 @@ def _link(receipt, attested, trust):
 
 
 def _t2_candidates(a, trust):
+    # A cosignature's time is a whole second rounded down: it was made before the next one.
     if len(a.current) >= trust.k:
-        yield a.current[trust.f]
+        yield a.current[trust.f] + 1
     elif a.linked or not a.token_times:
-        yield a.times[trust.f]
+        yield a.times[trust.f] + 1
     if trust.w and len(a.witness_times) >= trust.w:
-        yield a.witness_times[trust.witness_f]
+        yield a.witness_times[trust.witness_f] + 1
     yield from a.token_times
 
 
