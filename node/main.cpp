@@ -1,5 +1,4 @@
 // cunzhengd: a node of a ledger of evidence. Options are parsed here; commands.h does the work.
-#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -138,7 +137,6 @@ void AddAccountCommands(CLI::App* app, Place* place, AccountArguments* arguments
 }
 
 int Main(int argc, char** argv) {
-  umask(077);
   CLI::App app("cunzhengd: a node of an append-only ledger of evidence (存证)", "cunzhengd");
   app.set_version_flag("--version", "cunzhengd " CUNZHENG_VERSION);
   app.require_subcommand(1);
