@@ -39,7 +39,9 @@ Result<void> VerifyRecords(const std::vector<std::string_view>& records, Verifie
       return Error{Errc::kWrongAccount, at() + "names another account than the header"};
     }
     if (record->salt) return Error{Errc::kSaltForbidden, at() + "a plain batch has no salts"};
-    if (record->kind == "reveal") batch->reveals.push_back(record->refs.front().id);
+    for (const Ref& ref : record->refs) {
+      if (ref.rel == kRevealRel) batch->reveals.push_back(ref.id);
+    }
     leaves.push_back(RecordId(records[i]));
     batch->index.push_back({leaves.back(), record->digest.sha256});
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "crypto/json.h"
+
 namespace cunzheng::ledger {
 namespace {
 
@@ -31,8 +33,9 @@ Result<Checkpoint> ParseCheckpointBody(std::string_view body) {
   checkpoint.origin = lines[0];
   const char* const end = lines[1].data() + lines[1].size();
   const auto [rest, error] = std::from_chars(lines[1].data(), end, checkpoint.size);
-  if (error != std::errc{} || rest != end || std::to_string(checkpoint.size) != lines[1]) {
-    return Malformed("the size must be a decimal number without leading zeros");
+  if (error != std::errc{} || rest != end || checkpoint.size > json::kIntegerMax ||
+      std::to_string(checkpoint.size) != lines[1]) {
+    return Malformed("the size must be a decimal number up to 2^53-1 without leading zeros");
   }
   const auto root = FromBase64(lines[2]);
   if (!root || root->size() != checkpoint.root.size())

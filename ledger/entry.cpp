@@ -22,7 +22,7 @@ constexpr size_t kActEnvelopeLengthMax = kActLengthMax + 1'024;
 // Suite and public key of an account that is being named for the first time: the point is checked here.
 PublicKey ReadPublicKey(json::ObjectReader& reader) {
   const Bytes bytes = reader.Hex("public_key", 33);
-  auto suite = SuiteFromName(reader.String("suite", 1, 64));
+  auto suite = SuiteFromName(reader.String("suite", 0, kSuiteNameLengthMax));
   if (!suite) {
     reader.Fail(Errc::kSuiteUnknown, "suite", "is none that this version knows");
     return {};
@@ -158,8 +158,11 @@ Result<DepositEntry> DecodeDepositEntry(std::string_view bytes) {
   }
   entry.signature = ReadSignatureBlock(reader);
   entry.account = reader.Hex32("account");
+  if (entry.account != entry.header.account) {
+    reader.Fail(Errc::kWrongAccount, "account", "must be the header's");
+  }
   entry.account_name = reader.String("account_name", 1, kAccountNameLengthMax);
-  entry.sponsor = reader.String("sponsor", 1, kMemberIdLengthMax);
+  entry.sponsor = ReadOriginName(reader, "sponsor", kMemberIdLengthMax);
   entry.time_unix_ms = reader.Integer("time_unix_ms", 0, json::kIntegerMax);
   RETURN_IF_ERROR(reader.Finish());
   return entry;
@@ -210,7 +213,7 @@ Result<ActEntry> DecodeActEntry(std::string_view bytes) {
     reader.Adopt({act.error().code, "entry.act: " + act.error().detail});
   }
   entry.signature = ReadSignatureBlock(reader);
-  entry.member = reader.String("member", 1, kMemberIdLengthMax);
+  entry.member = ReadOriginName(reader, "member", kMemberIdLengthMax);
   entry.time_unix_ms = reader.Integer("time_unix_ms", 0, json::kIntegerMax);
   RETURN_IF_ERROR(reader.Finish());
   return entry;

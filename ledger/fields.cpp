@@ -74,7 +74,7 @@ json::Value PathToJson(const Path& path) {
 
 SignatureBlock ReadSignatureBlock(json::ObjectReader& reader) {
   SignatureBlock block;
-  const std::string suite_name = reader.String("suite", 1, 64);
+  const std::string suite_name = reader.String("suite", 0, kSuiteNameLengthMax);
   if (auto suite = SuiteFromName(suite_name)) {
     block.key.suite = *suite;
   } else {

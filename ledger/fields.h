@@ -27,6 +27,9 @@ std::optional<uint64_t> ReadOptionalInteger(json::ObjectReader& reader, std::str
 Path ReadPath(json::ObjectReader& reader, std::string_view key, size_t count_max);
 json::Value PathToJson(const Path& path);
 
+// Any text up to this length is a suite, known or not.
+inline constexpr size_t kSuiteNameLengthMax = 1'024;
+
 // `suite`, `public_key`, `signature` (specs/batch.md, entry.md). That the key is a point on its curve is
 // VerifySignature's to say, because that check costs as much as decoding all the rest.
 SignatureBlock ReadSignatureBlock(json::ObjectReader& reader);

@@ -10,7 +10,6 @@ namespace {
 constexpr std::string_view kRecordType = "cunzheng/record/v1";
 constexpr std::string_view kManifestType = "cunzheng/manifest/v1";
 constexpr std::string_view kKinds[] = {"file", "capture", "recording", "data", "reveal"};
-constexpr std::string_view kRevealRel = "reveals";
 
 bool IsRel(std::string_view rel) {
   if (rel.empty() || rel.size() > 32 || rel[0] < 'a' || rel[0] > 'z') return false;
@@ -80,10 +79,9 @@ Result<Record> DecodeRecord(std::string_view bytes) {
 
   const auto reveals = std::count_if(record.refs.begin(), record.refs.end(),
                                      [](const Ref& ref) { return ref.rel == kRevealRel; });
-  if (record.kind == "reveal" ? reveals != 1 || record.refs.size() != 1 : reveals != 0) {
-    return Error{
-        Errc::kInvalidValue,
-        "record.refs: kind reveal has exactly one ref, with rel reveals; other kinds have none such"};
+  if (reveals != (record.kind == "reveal" ? 1 : 0)) {
+    return Error{Errc::kInvalidValue,
+                 "record.refs: kind reveal has exactly one ref with rel reveals, other kinds have none"};
   }
   return record;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "crypto/bytes.h"
@@ -17,6 +18,8 @@ namespace cunzheng::ledger {
 
 inline constexpr size_t kRecordLengthMax = 16 * 1024;
 inline constexpr size_t kManifestLengthMax = 1024 * 1024;
+// The `rel` by which a record of kind reveal, and no other, cites the sealed batch that it opens.
+inline constexpr std::string_view kRevealRel = "reveals";
 
 struct Ref {
   std::string rel;

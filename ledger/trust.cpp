@@ -53,7 +53,7 @@ Result<TrustKey> KeyFromJson(const json::Value& value, std::string what, std::st
   const std::string purpose = reader.String("purpose", 1, 16);
   const std::string text = reader.String("key", 1, 1'024);
   if (witness && purpose != "cosign") {
-    reader.Fail(Errc::kTrustInvalid, "purpose", "a witness has keys for cosign only");
+    reader.Fail(Errc::kInvalidValue, "purpose", "a witness has keys for cosign only");
   } else if (purpose == "account") {
     key.purpose = KeyPurpose::kAccount;
     if (auto account_key = ParseAccountKey(text)) {
@@ -166,7 +166,7 @@ std::vector<Bytes> ReadRoots(json::ObjectReader& reader) {
     }
     auto der = FromBase64(*item.AsString());
     if (!der || der->empty() || der->size() > kCertificateLengthMax) {
-      reader.Fail(Errc::kTrustInvalid, "tsa_roots", "every element must be base64 of at most 16,384 bytes");
+      reader.Fail(Errc::kInvalidValue, "tsa_roots", "every element must be base64 of at most 16,384 bytes");
       break;
     }
     roots.push_back(std::move(*der));

@@ -1,7 +1,7 @@
 #include "client/verify/quorum.h"
 
 #include <algorithm>
-#include <set>
+#include <string_view>
 #include <utility>
 
 namespace cunzheng::verify {
@@ -52,11 +52,7 @@ void SortByTime(std::vector<Cosignature>* list) {
 
 Result<CheckedNote> CheckNote(const Note& note, uint64_t size, const ledger::Trust& trust) {
   CheckedNote checked;
-  std::set<std::pair<std::string_view, uint32_t>> seen;
   for (const NoteSignature& line : note.signatures) {
-    if (!seen.emplace(line.name, line.key_id).second) {
-      return Error{Errc::kNoteMalformed, "checkpoint: two signature lines of one key of " + line.name};
-    }
     const KeyOwner found = FindKey(trust, line, size);
     if (found.key == nullptr) continue;
     ASSIGN_OR_RETURN(const uint64_t time, VerifyNoteSignature(note, line, found.key->note_key));

@@ -27,7 +27,7 @@ struct CheckedNote {
 // Checks every line whose key the trust file knows and that holds at tree size `size`; passes over the
 // others. Of several lines of one institution, one under a current key goes before one under a retired
 // key, then the earlier before the later.
-// Errors: kNoteMalformed (two lines of one key), kSignatureInvalid.
+// Errors: kSignatureInvalid.
 Result<CheckedNote> CheckNote(const Note& note, uint64_t size, const ledger::Trust& trust);
 
 }  // namespace cunzheng::verify

@@ -66,6 +66,12 @@ int AlgorithmNid(const X509_ALGOR* algorithm) {
   return OBJ_obj2nid(object);
 }
 
+// The content type that the signature covers (RFC 5652 section 11.1), which OpenSSL does not compare.
+int SignedContentType(const PKCS7_SIGNER_INFO* signer_info) {
+  const ASN1_TYPE* const value = PKCS7_get_signed_attribute(signer_info, NID_pkcs9_contentType);
+  return value != nullptr && value->type == V_ASN1_OBJECT ? OBJ_obj2nid(value->value.object) : NID_undef;
+}
+
 Result<void> CheckImprint(TS_TST_INFO* info, std::string_view data) {
   TS_MSG_IMPRINT* const imprint = TS_TST_INFO_get_msg_imprint(info);
   const EVP_MD* const digest = ImprintDigest(AlgorithmNid(TS_MSG_IMPRINT_get_algo(imprint)));
@@ -201,6 +207,10 @@ Result<TrustedToken> VerifyTimestampToken(ByteSpan token, std::string_view data,
   const PKCS7_SIGNER_INFO* const signer_info = sk_PKCS7_SIGNER_INFO_value(signers, 0);
   if (ImprintDigest(AlgorithmNid(signer_info->digest_alg)) == nullptr) {
     return Invalid("is signed over a digest other than SHA-256, SHA-384 or SHA-512");
+  }
+
+  if (SignedContentType(signer_info) != NID_id_smime_ct_TSTInfo) {
+    return Invalid("the signature is over another content type");
   }
 
   ASSIGN_OR_RETURN(auto store, MakeStore(roots, gen_time->seconds));
