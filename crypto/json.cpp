@@ -1,6 +1,8 @@
 #include "crypto/json.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "crypto/utf8.h"
 
@@ -47,10 +49,9 @@ const char* SkipPlain(const char* p, const char* end) {
   return p;
 }
 
-// True when `prefix` already stands before `previous`, whatever follows it.
-bool IsBelow(std::string_view prefix, std::string_view previous) {
-  const size_t common = std::min(prefix.size(), previous.size());
-  return prefix.substr(0, common) < previous.substr(0, common);
+bool IsKey(std::string_view text) {
+  return !text.empty() && text.size() <= kKeyLengthMax && IsKeyStart(text[0]) &&
+         std::all_of(text.begin(), text.end(), IsKeyByte);
 }
 
 // One pass from left to right that stops at the first byte which breaks a rule (specs/json.md).
@@ -89,10 +90,7 @@ class Parser {
   }
 
   bool Document(Value* value) {
-    if (Rest().starts_with(kByteOrderMark)) {
-      if (canonical_) return NotCanonical("canonical text has no byte order mark");
-      p_ += kByteOrderMark.size();
-    }
+    if (!canonical_ && Rest().starts_with(kByteOrderMark)) p_ += kByteOrderMark.size();
     if (!SkipSpace() || !AnyValue(value, 0) || !SkipSpace()) return false;
     return p_ == end_ || Syntax("nothing may follow the value");
   }
@@ -187,64 +185,25 @@ class Parser {
 
   bool Member(Object* object, int depth) {
     if (!At('"')) return Syntax("a key in quotes is missing");
+    const char* const start = p_;
+    std::string key;
+    if (!String(&key)) return false;
+    const char* const after = std::exchange(p_, start);  // errors below point at the key
+    if (!IsKey(key)) return InvalidValue("keys must match [a-z][a-z0-9_]{0,62}");
     // In canonical text the key before this one is the object's greatest.
     const bool ordered = canonical_ && !object->empty();
-    const std::string_view previous = ordered ? std::string_view(object->rbegin()->first) : "";
-    std::string_view key;
-    if (!Key(previous, &key)) return false;
-    // p_ stands on the closing quote, which makes a duplicate or a prefix of the key before.
-    if (ordered && key < previous) return NotCanonical("keys must ascend by byte");
-    if (ordered ? key == previous : object->contains(key)) {
+    const int order = ordered ? key.compare(object->rbegin()->first) : 1;
+    if (order < 0) return NotCanonical("keys must ascend by byte");
+    if (order == 0 || (!canonical_ && object->contains(key))) {
       return Fail(Errc::kDuplicateKey, "a key must not occur twice");
     }
-    ++p_;
-    const auto slot = canonical_ ? object->emplace_hint(object->end(), std::string(key), Value())
-                                 : object->emplace(std::string(key), Value()).first;
+    p_ = after;
+    const auto hint = canonical_ ? object->end() : object->lower_bound(key);
+    const auto slot = object->emplace_hint(hint, std::move(key), Value());
     if (!SkipSpace()) return false;
     if (!At(':')) return Syntax("a ':' must follow the key");
     ++p_;
     return SkipSpace() && AnyValue(&slot->second, depth);
-  }
-
-  // Reads a key and stops on its closing quote. `*key` lives until the next key is read.
-  bool Key(std::string_view previous, std::string_view* key) {
-    ++p_;
-    const char* q = p_;
-    if (q != end_ && IsKeyStart(*q)) {
-      while (q != end_ && IsKeyByte(*q)) ++q;
-    }
-    const auto length = static_cast<size_t>(q - p_);
-    if (q != end_ && *q == '"' && length > 0 && length <= kKeyLengthMax) {
-      *key = {p_, length};
-      p_ = q;
-      return true;
-    }
-    return KeySlowly(previous, key);
-  }
-
-  // The same for keys that hold escapes (readable text) or break a rule.
-  bool KeySlowly(std::string_view previous, std::string_view* key) {
-    key_.clear();
-    while (!At('"')) {
-      const size_t length = key_.size();
-      const char* at = p_;
-      bool good = Character(&key_);
-      if (good) {
-        const char c = key_[length];
-        if (length >= kKeyLengthMax || !(length == 0 ? IsKeyStart(c) : IsKeyByte(c))) {
-          p_ = at;
-          good = InvalidValue("keys must match [a-z][a-z0-9_]{0,62}");
-        }
-      }
-      if (!good) {
-        // The order may have been broken before this byte.
-        const bool below = IsBelow(std::string_view(key_).substr(0, length), previous);
-        return below ? NotCanonical("keys must ascend by byte") : false;
-      }
-    }
-    if (key_.empty()) return InvalidValue("keys must not be empty");
-    *key = key_;
-    return true;
   }
 
   bool String(std::string* out) {
@@ -277,52 +236,45 @@ class Parser {
 
   static bool IsForbidden(char32_t c) { return c < 0x20 || (c >= 0x7f && c <= 0x9f); }
 
-  // An escape is judged at the byte after its backslash.
+  // What an escape stands for is judged before its form.
   bool Escape(std::string* out) {
-    ++p_;
-    if (p_ == end_) return Syntax("a string does not end");
-    switch (*p_) {
-      case '"':
-      case '\\':
-        out->push_back(*p_++);
-        return true;
-      case '/':
-        if (canonical_) return NotCanonical("'/' must not be escaped");
-        out->push_back(*p_++);
-        return true;
-      case 'n':
-        if (canonical_) return InvalidString("control characters are not allowed");
-        out->push_back('\n');
-        ++p_;
-        return true;
-      case 'b':
-      case 'f':
-      case 'r':
-      case 't':
-        return InvalidString("control characters are not allowed");
-      case 'u':
-        return canonical_ ? NotCanonical("characters must stand for themselves") : UnicodeEscape(out);
-      default:
-        return Syntax("unknown escape");
+    const char* const start = p_++;
+    char32_t c = 0;
+    if (!EscapedCharacter(&c)) return false;
+    const bool line_end_allowed = c == '\n' && !canonical_;
+    if ((IsForbidden(c) && !line_end_allowed) || (c >= 0xd800 && c <= 0xdfff)) {
+      p_ = start;
+      return InvalidString("control characters and lone surrogates are not allowed");
     }
+    const bool needed = p_ - start == 2 && (c == '"' || c == '\\');
+    if (canonical_ && !needed) {
+      p_ = start;
+      return NotCanonical("only quotes and backslashes are escaped");
+    }
+    AppendUtf8(c, out);
+    return true;
   }
 
-  bool UnicodeEscape(std::string* out) {
-    const char* at = p_++;
-    char32_t c = 0;
-    if (!HexQuad(&c)) return false;
-    if (c >= 0xd800 && c <= 0xdbff && Rest().starts_with("\\u")) {
+  // The part after the backslash; may give a lone surrogate.
+  bool EscapedCharacter(char32_t* c) {
+    constexpr std::string_view kLetters = "\"\\/bfnrt";
+    constexpr std::string_view kCharacters = "\"\\/\b\f\n\r\t";
+    if (p_ == end_) return Syntax("a string does not end");
+    if (*p_ != 'u') {
+      const size_t at = kLetters.find(*p_);
+      if (at == std::string_view::npos) return Syntax("unknown escape");
+      *c = static_cast<char32_t>(kCharacters[at]);
+      ++p_;
+      return true;
+    }
+    ++p_;
+    if (!HexQuad(c)) return false;
+    if (*c >= 0xd800 && *c <= 0xdbff && Rest().starts_with("\\u")) {
       p_ += 2;
       char32_t low = 0;
       if (!HexQuad(&low)) return false;
-      // A high surrogate that no low one follows stays one, and is reported below.
-      if (low >= 0xdc00 && low <= 0xdfff) c = 0x10000 + ((c - 0xd800) << 10 | (low - 0xdc00));
+      if (low >= 0xdc00 && low <= 0xdfff) *c = 0x10000 + ((*c - 0xd800) << 10 | (low - 0xdc00));
     }
-    if ((c >= 0xd800 && c <= 0xdfff) || (c != '\n' && IsForbidden(c))) {
-      p_ = at;
-      return InvalidString("control characters and lone surrogates are not allowed");
-    }
-    AppendUtf8(c, out);
     return true;
   }
 
@@ -348,7 +300,6 @@ class Parser {
   const char* p_;
   const char* const end_;
   const bool canonical_;
-  std::string key_;  // a key that had escapes
   Errc code_ = Errc::kInternal;
   const char* rule_ = "";
 };

@@ -141,7 +141,17 @@ bool LogNInRange(uint32_t log_n) {
   return log_n >= kScryptLogNMin && log_n <= kScryptLogNMax;
 }
 
-// Reads and opens a key file. A detail begins with the path.
+bool Owns(const std::variant<AccountPublicKey, NoteKey>& owner, ByteSpan secret) {
+  if (const auto* account = std::get_if<AccountPublicKey>(&owner)) {
+    const auto key = PrivateKey::FromSecret(account->key.suite, secret);
+    return key && key->public_key() == account->key;
+  }
+  const NoteKey& named = std::get<NoteKey>(owner);
+  const auto signer = NoteSigner::FromSeed(named.name, named.type, secret);
+  return signer && signer->key() == named;
+}
+
+// Reads a key file. Details of errors begin with the path, here and below.
 Result<KeyFile> ReadKeyFile(const std::string& path) {
   const auto text = ReadSecretFile(path, kFileLengthMax);
   if (!text) return text.error().code == Errc::kIo ? text.error() : Invalid(text.error().detail);
@@ -224,6 +234,7 @@ Result<SecretBytes> OpenKey(const KeyFile& file, ByteSpan passphrase) {
   if (EVP_CipherFinal_ex(context.get(), secret.data() + length, &length) != 1) {
     return Error{Errc::kPassphraseWrong, "the passphrase is wrong or the file was changed"};
   }
+  if (!Owns(file.owner, secret.span())) return Invalid("holds another key than the one that it names");
   return secret;
 }
 
@@ -264,10 +275,8 @@ Result<AccountKey> ReadAccountKey(const std::string& path, ByteSpan passphrase) 
   const auto* owner = std::get_if<AccountPublicKey>(&file.owner);
   if (owner == nullptr) return Invalid(path + ": is a note key, not an account key");
   ASSIGN_OR_RETURN(const SecretBytes secret, OpenKeyOf(path, file, passphrase));
-  auto key = PrivateKey::FromSecret(owner->key.suite, secret.span());
-  if (!key || key->public_key() != owner->key)
-    return Invalid(path + ": holds another key than public_key names");
-  return AccountKey{.key = std::move(key).value(), .account = owner->account};
+  ASSIGN_OR_RETURN(PrivateKey key, PrivateKey::FromSecret(owner->key.suite, secret.span()));
+  return AccountKey{.key = std::move(key), .account = owner->account};
 }
 
 Result<AccountPublicKey> ReadAccountPublicKey(const std::string& path) {
@@ -289,9 +298,7 @@ Result<NoteSigner> ReadNoteKey(const std::string& path, ByteSpan passphrase) {
   const auto* owner = std::get_if<NoteKey>(&file.owner);
   if (owner == nullptr) return Invalid(path + ": is an account key, not a note key");
   ASSIGN_OR_RETURN(const SecretBytes seed, OpenKeyOf(path, file, passphrase));
-  auto signer = NoteSigner::FromSeed(owner->name, owner->type, seed.span());
-  if (!signer || signer->key() != *owner) return Invalid(path + ": holds another key than key names");
-  return signer;
+  return NoteSigner::FromSeed(owner->name, owner->type, seed.span());
 }
 
 }  // namespace cunzheng

@@ -40,7 +40,7 @@ Result<KeyFile> DecodeKeyFile(std::string_view text);  // Errors: kKeyFileInvali
 // With fresh salt and nonce. Requires kScryptLogNMin <= log_n <= kScryptLogNMax.
 KeyFile SealKey(std::variant<AccountPublicKey, NoteKey> owner, ByteSpan secret, ByteSpan passphrase,
                 uint32_t log_n);
-// The secret; it is not yet compared with the owner. Errors: kPassphraseWrong.
+// The secret. Errors: kPassphraseWrong, kKeyFileInvalid (it is not the owner's).
 Result<SecretBytes> OpenKey(const KeyFile& file, ByteSpan passphrase);
 
 std::string EncodeAccountPublicKey(const AccountPublicKey& key);

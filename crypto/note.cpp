@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "crypto/digest.h"
+#include "crypto/json.h"
 #include "crypto/utf8.h"
 
 namespace cunzheng {
@@ -154,8 +155,9 @@ Result<Note> ParseNote(std::string_view text) {
   if (text.size() > kNoteLengthMax) return Malformed("must be at most 16384 bytes");
   if (!ValidText(text)) return Malformed("must be UTF-8 without control characters other than line ends");
   const size_t split = text.rfind("\n\n");
-  if (split == std::string_view::npos)
-    return Malformed("a blank line must stand between body and signatures");
+  if (split == std::string_view::npos || split == 0) {
+    return Malformed("must be a body, a blank line and signature lines");
+  }
   Note note;
   note.body = text.substr(0, split + 1);
   std::string_view lines = text.substr(split + 2);
@@ -166,6 +168,12 @@ Result<Note> ParseNote(std::string_view text) {
       return Malformed("must have at most 16 signature lines");
     const size_t end = lines.find('\n');
     ASSIGN_OR_RETURN(NoteSignature signature, ParseLine(lines.substr(0, end)));
+    const auto same_key = [&signature](const NoteSignature& other) {
+      return other.name == signature.name && other.key_id == signature.key_id;
+    };
+    if (std::any_of(note.signatures.begin(), note.signatures.end(), same_key)) {
+      return Malformed("must not have two signature lines of one key");
+    }
     note.signatures.push_back(std::move(signature));
     lines.remove_prefix(end + 1);
   }
@@ -183,6 +191,7 @@ Result<uint64_t> VerifyNoteSignature(const Note& note, const NoteSignature& sign
     if (bytes.size() != kTimeLength + kEd25519Length)
       return invalid("must be 8 bytes of time and 64 of signature");
     time_unix_s = LoadBe64(bytes.data());
+    if (time_unix_s > json::kIntegerMax) return invalid("time must not pass 9007199254740991");
     bytes = bytes.subspan(kTimeLength);
   } else if (bytes.size() != kEd25519Length) {
     return invalid("must be 64 bytes");

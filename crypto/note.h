@@ -42,12 +42,13 @@ struct Note {
 
 // body ‖ "\n" ‖ one "— name base64\n" line a signature.
 std::string EncodeNote(const Note& note);
-// Errors: kNoteMalformed (structure, UTF-8, control characters, no signature, over
-// kNoteSignaturesMax, over kNoteLengthMax). Only bytes that EncodeNote gives back are accepted.
+// Errors: kNoteMalformed (structure, UTF-8, control characters, no body, no signature, two lines of one
+// name and key id, over kNoteSignaturesMax, over kNoteLengthMax). Only bytes that EncodeNote gives back are
+// accepted.
 Result<Note> ParseNote(std::string_view text);
 
 // Checks one signature line against `key` (name and id must match too).
-// Returns the cosignature's time in seconds since 1970 (0 for type 01).
+// Returns the cosignature's time in seconds since 1970, at most 2^53-1 (0 for type 01).
 // Errors: kSignatureInvalid, kKeyInvalid.
 Result<uint64_t> VerifyNoteSignature(const Note& note, const NoteSignature& signature, const NoteKey& key);
 

@@ -120,6 +120,7 @@ TEST_CASE("malformed notes are rejected") {
   CHECK(Malformed(note + "\n\n"));
   CHECK(Malformed(note + "x\n"));
   CHECK(Malformed(body + "\n\n" + line + "- x\n"));
+  CHECK(Malformed("\n\n" + line));
   CHECK(Malformed(body + "\n- notary " + "AAAAAAA=\n"));
   CHECK(Malformed(body + "\n—notary AAAAAAA=\n"));
   CHECK(Malformed(body + "\n— notary\n"));
@@ -137,6 +138,23 @@ TEST_CASE("malformed notes are rejected") {
   CHECK(Malformed(std::string("a\0\n\n", 4) + line));
   CHECK(Malformed("\xef\xbb\xbf\n" + line));
   CHECK_FALSE(Malformed(body + "\n— notary AAAAAAA=\n"));
+}
+
+TEST_CASE("two lines of one key are malformed, whoever's key it is") {
+  const std::string body(kBody);
+  CHECK(Malformed(KnownNote().append(kLogLine)));
+  CHECK(Malformed(body + "\n— x AAAAAAA=\n— x AAAAAAE=\n"));
+  CHECK_FALSE(Malformed(body + "\n— x AAAAAAA=\n— y AAAAAAA=\n"));
+  CHECK_FALSE(Malformed(body + "\n— x AAAAAAA=\n— x AAAAAQA=\n"));
+}
+
+TEST_CASE("a cosignature's time ends at 2^53-1") {
+  const NoteSigner signer = NoteSigner::Generate("a", NoteKeyType::kCosignatureV1).value();
+  const Note note{.body = "x\n", .signatures = {}};
+  constexpr uint64_t kMax = (uint64_t{1} << 53) - 1;
+  CHECK(VerifyNoteSignature(note, signer.Sign(note.body, kMax), signer.key()).value() == kMax);
+  CHECK(Outcome(VerifyNoteSignature(note, signer.Sign(note.body, kMax + 1), signer.key())) ==
+        "signature_invalid");
 }
 
 TEST_CASE("the last blank line parts body and signatures") {

@@ -264,7 +264,7 @@ def open_key_file(text, passphrase):
             key = PrivateKey(fields["suite"], secret)
         except Bad:
             raise Bad("key_file_invalid", "secret out of range") from None
-        if (key.public.hex(), key.account) != (fields["public_key"], fields["account"]):
+        if key.public.hex() != fields["public_key"]:
             raise Bad("key_file_invalid", "another key than the file names")
     else:
         from . import note  # here, because note keys are Ed25519 in note form and note.py imports this module
