@@ -457,6 +457,7 @@ def trust_files(single, four):
     f.add("a field twice", "duplicate_key", text='{"type":"cunzheng/trust/v1",' + enc(good)[1:])
     f.add("no JSON", "invalid_json", text="trust me")
     add("version 0", "invalid_value", version=0)
+    member("a line end in a name has no canonical form", "invalid_string", name={"en": "a\nb", "zh": "x"})
     add("effective size 0", "invalid_value", effective={"root": H, "size": 0})
     add("ledger in capitals", "invalid_value", ledger=good["ledger"].upper())
     add("an origin with a space", "invalid_value", origin="a b")

@@ -372,6 +372,8 @@ class TrustKey:
 class Trust:
     def __init__(self, data):
         t = self.fields = jsonp.check(jsonp.decode(data, 1 << 20, canonical=False), TRUST)
+        if jsonp.holds_newline(t):
+            raise Bad("invalid_string", "a line end, so no canonical form")
         self.id = crypto.tagged("trust", jsonp.encode(t).encode())
         self.keys = []
         _need(("previous" in t) == (t["version"] > 1), "previous")

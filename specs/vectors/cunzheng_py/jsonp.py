@@ -210,8 +210,16 @@ def encode(value):
         return "{" + ",".join(_quote(k) + ":" + encode(value[k]) for k in sorted(value)) + "}"
     if isinstance(value, list):
         return "[" + ",".join(encode(v) for v in value) + "]"
-    assert not (isinstance(value, str) and "\n" in value), "no canonical form"
+    assert not (isinstance(value, str) and holds_newline(value)), "no canonical form"
     return _scalar(value)
+
+
+def holds_newline(value):
+    if isinstance(value, dict):
+        return any(map(holds_newline, value.values()))
+    if isinstance(value, list):
+        return any(map(holds_newline, value))
+    return isinstance(value, str) and "\n" in value
 
 
 def encode_readable(value, indent=0):

@@ -10,17 +10,9 @@ def json_decode(c):
     canonical = c["form"] == "canonical"
     value = jsonp.decode(data, canonical=canonical)
     out = {"readable": jsonp.encode_readable(value)}
-    if not _holds_newline(value):
+    if not jsonp.holds_newline(value):
         out["canonical"] = jsonp.encode(value)
     return out
-
-
-def _holds_newline(value):
-    if isinstance(value, dict):
-        return any(map(_holds_newline, value.values()))
-    if isinstance(value, list):
-        return any(map(_holds_newline, value))
-    return isinstance(value, str) and "\n" in value
 
 
 def digest(c):
