@@ -1,6 +1,7 @@
 // The whole of Boost.URL is compiled here and nowhere else: Debian ships it as headers only.
 #include <boost/url/parse.hpp>
 #include <boost/url/src.hpp>
+#include <charconv>
 
 #include "client/sdk/http.h"
 
@@ -36,7 +37,11 @@ Result<NodeUrl> ParseNodeUrl(std::string_view text) {
   if (out.host.empty()) return Bad(text, "must name a host");
   out.port = url.has_port() ? std::string(url.port()) : "";
   if (out.port.empty()) out.port = out.tls ? "443" : "80";
-  if (url.has_port() && url.port_number() == 0) return Bad(text, "the port must be from 1 to 65535");
+  uint16_t port = 0;
+  const char* const end = out.port.data() + out.port.size();
+  const auto [stopped, error] = std::from_chars(out.port.data(), end, port);
+  if (error != std::errc() || stopped != end || port == 0)
+    return Bad(text, "the port must be from 1 to 65535");
   out.prefix = std::string(url.encoded_path());
   while (!out.prefix.empty() && out.prefix.back() == '/') out.prefix.pop_back();
   return out;
