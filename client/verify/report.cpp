@@ -329,8 +329,10 @@ class TextReport {
         line += say_(": ", "：") + std::string(ErrcName(step.error->code)) + say_(" (", "（") +
                 Printable(step.error->detail) + say_(")", "）");
       } else if (step.id == StepId::kQuorum && step.state == StepState::kPassed) {
-        line += say_(" (", "（") + step.note + say_(", needed ", "，需要 ") + std::to_string(report_.k) +
-                say_(")", "）");
+        const size_t of = step.note.find(" of ");  // "3 of 4"
+        line += say_(" (" + step.note + ", needed ",
+                     "（" + step.note.substr(of + 4) + " 家中 " + step.note.substr(0, of) + " 家，需要 ") +
+                std::to_string(report_.k) + say_(")", " 家）");
       }
       Line(line);
     }
