@@ -52,7 +52,9 @@ bool ValidName(std::string_view name) {
   while (!name.empty()) {
     char32_t c = 0;
     const size_t length = DecodeUtf8(name, &c);
-    if (length == 0 || c < 0x20 || c == '+' || IsSpace(c)) return false;
+    // Names travel in JSON too, whose strings hold no control characters.
+    const bool control = c < 0x20 || (c >= 0x7f && c <= 0x9f);
+    if (length == 0 || control || c == '+' || IsSpace(c)) return false;
     name.remove_prefix(length);
   }
   return true;

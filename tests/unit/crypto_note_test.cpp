@@ -228,6 +228,8 @@ TEST_CASE("a signer needs a valid name and a seed of 32 bytes") {
   CHECK(rejects("a\u3000b", seed));
   CHECK(rejects("a\nb", seed));
   CHECK(rejects("a\x01", seed));
+  CHECK(rejects("a\x7f", seed));
+  CHECK(rejects("a\u0090", seed));
   CHECK(rejects("a\xff", seed));
   CHECK(rejects("a", Bytes(31, 1)));
   CHECK(rejects("a", {}));
