@@ -200,7 +200,10 @@ std::string Join(const std::vector<std::string>& items, std::string_view separat
 std::vector<Remark> RemarksOf(const Report& report, std::string_view name) {
   std::vector<Remark> remarks = report.remarks;
   const std::string_view base = name.substr(name.find_last_of('/') + 1);
-  if (report.manifest && !base.empty() && base != "-" && base != report.manifest->name) {
+  const bool same_contents = std::any_of(report.steps.begin(), report.steps.end(), [](const Step& step) {
+    return step.id == StepId::kEvidence && step.state == StepState::kPassed;
+  });
+  if (same_contents && report.manifest && !base.empty() && base != "-" && base != report.manifest->name) {
     remarks.push_back(Remark::kNameDiffers);
   }
   return remarks;
