@@ -1,12 +1,15 @@
 #include "ledger/store.h"
 
+#include <fcntl.h>
 #include <leveldb/cache.h>
 #include <leveldb/db.h>
 #include <leveldb/env.h>
 #include <leveldb/filter_policy.h>
 #include <leveldb/write_batch.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -264,6 +267,25 @@ struct Store::Impl {
     instance.swap(fresh);
     return status;
   }
+
+  // Makes durable what recovery found: LevelDB has synced its tables, but not the name CURRENT, and until
+  // then a power loss brings back the log as it was last synced. The sync of the new log does it where the
+  // file system's journal is ordered, that of the folder everywhere else.
+  leveldb::Status SettleRecovery() {
+    return Current()->env.Guard([&] {
+      if (env == leveldb::Env::Default()) {
+        const int folder = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const bool synced = folder >= 0 && fsync(folder) == 0;
+        const int reason = errno;
+        if (folder >= 0) close(folder);
+        if (!synced) return leveldb::Status::IOError(path, std::strerror(reason));
+      }
+      leveldb::WriteOptions synced;
+      synced.sync = true;
+      leveldb::WriteBatch nothing;
+      return Current()->db->Write(synced, &nothing);
+    });
+  }
 };
 
 Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const OpenOptions& options, Mode mode) {
@@ -292,6 +314,7 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& path, const OpenOp
   // written, and they must not count once they have been adopted.
   impl->options.reuse_logs = false;
   if (const leveldb::Status status = impl->OpenInstance(); !status.ok()) return ReadError(status);
+  if (const leveldb::Status status = impl->SettleRecovery(); !status.ok()) return ReadError(status);
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 
@@ -342,7 +365,9 @@ Result<void> Store::Reopen() {
     return Error{Errc::kReadOnly, "store: cannot write: " + old->env.reason()};
   }
   old->env.Seal();
-  if (const leveldb::Status status = impl_->OpenInstance(); !status.ok()) {
+  leveldb::Status status = impl_->OpenInstance();
+  if (status.ok()) status = impl_->SettleRecovery();
+  if (!status.ok()) {
     impl_->reopen_failed = std::chrono::steady_clock::now();
     return Error{Errc::kReadOnly, "store: cannot write: " + status.ToString()};
   }
