@@ -91,6 +91,7 @@ class DepositRun {
 
  private:
   Result<void> Open();
+  Result<void> CheckWords() const;
   Result<client::LedgerView> LearnLedger();
   Result<void> SendQueued(DepositReport& report);
   Result<void> FindSources(DepositReport& report);
@@ -127,11 +128,23 @@ Result<void> DepositRun::Open() {
     return Error{Errc::kUsage, "--name " + options_.name + ": must be a file name without a folder"};
   }
   ASSIGN_OR_RETURN(attrs_, ParseAttrs(options_.attrs));
+  RETURN_IF_ERROR(CheckWords());
   ASSIGN_OR_RETURN(node_, NodeName(context_, options_.node));
   ASSIGN_OR_RETURN(client_, OpenClient(context_, options_.node));
   ASSIGN_OR_RETURN(journal_, OpenJournal(context_.settings));
   ASSIGN_OR_RETURN(key_, OpenKey(context_, options_.key, options_.passphrase_file));
   ASSIGN_OR_RETURN(view_, LearnLedger());
+  return {};
+}
+
+// Case and attributes are the same for every item: a rule that they break is said before any work is done.
+Result<void> DepositRun::CheckWords() const {
+  EvidenceItem item;
+  item.name = item.receipt_path = "probe";
+  item.attrs = attrs_;
+  if (!options_.case_ref.empty()) item.case_ref = options_.case_ref;
+  const auto prepared = client::PrepareItem(item, {}, {}, options_.sealed);
+  if (!prepared) return Error{Errc::kUsage, "--case, --attr: " + prepared.error().detail};
   return {};
 }
 

@@ -1,5 +1,6 @@
 #include "client/sdk/depositor.h"
 
+#include <filesystem>
 #include <utility>
 
 #include "ledger/checkpoint.h"
@@ -52,6 +53,8 @@ Depositor::Depositor(Client* client, Journal* journal, const PrivateKey* key, co
 
 Result<void> Depositor::Add(const EvidenceItem& item) {
   ASSIGN_OR_RETURN(QueuedItem prepared, PrepareItem(item, view_, account_, options_.sealed));
+  // The queue outlives this process and its current folder.
+  prepared.receipt_path = std::filesystem::absolute(prepared.receipt_path).string();
   if (!builder_.Fits(prepared)) RETURN_IF_ERROR(Flush());
   const auto now = std::chrono::steady_clock::now();
   if (builder_.empty()) batch_began_ = now;

@@ -41,10 +41,21 @@ std::string ReadPath(json::ObjectReader& reader) {
   return std::string(AsText(bytes));
 }
 
+bool IsKey(std::string_view text) {
+  return !text.empty() && text.size() <= 63 && text.front() >= 'a' && text.front() <= 'z' &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
 }  // namespace
 
 Result<QueuedItem> PrepareItem(const EvidenceItem& item, const LedgerView& view, const Hash& account,
                                bool sealed) {
+  for (const auto& [key, value] : item.attrs) {
+    if (IsKey(key)) continue;
+    return Error{Errc::kInvalidValue,
+                 "attrs: the key \"" + Printable(key) + "\" must match [a-z][a-z0-9_]{0,62}"};
+  }
   ledger::Manifest manifest;
   manifest.name = ManifestName(item.name);
   manifest.media_type = item.media_type;
