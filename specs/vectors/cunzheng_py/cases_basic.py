@@ -367,6 +367,7 @@ def note_files():
     name, key_id, data = good.split("+", 2)
     k.add("a log key", "ok", vkey=log.key.vkey)
     k.add("a cosigning key", "ok", vkey=good)
+    k.add("a name of 255 bytes, in Chinese", "ok", vkey=_vkey("证" * 85, b"\x04" + cosigner.key.public))
     for desc, text in (
         ("nothing", ""),
         ("no key", f"{name}+{key_id}"),
@@ -381,6 +382,9 @@ def note_files():
         ("a key of 33 bytes", _vkey(name, b"\x04" + bytes(33))),
         ("an unknown type", _vkey(name, b"\x63" + bytes(32))),
         ("a line end behind", good + "\n"),
+        ("a no-break space in the name", _vkey("a\u00a0b", b"\x04" + cosigner.key.public)),
+        ("an ideographic space in the name", _vkey("a\u3000b", b"\x04" + cosigner.key.public)),
+        ("a name of 256 bytes", _vkey("n" * 256, b"\x04" + cosigner.key.public)),
     ):
         k.add(desc, "key_invalid", vkey=text)
     return [k, _note_verify(log, cosigner), _checkpoint_parse(log, cosigner)]
@@ -441,6 +445,8 @@ def _note_verify(log, cosigner):
     add("URL-safe base64", "note_malformed", f"{body}\n{note.DASH}{cosigner.key.name} {b64(bytes([255]) * 76).replace('/', '_')}\n")
     add("a signature of 0 bytes", "note_malformed", f"{body}\n{note.DASH}{cosigner.key.name} {b64(blob[:4])}\n")
     add("a name with a plus sign", "note_malformed", good.replace("notary.example.org", "notary+example.org"))
+    add("a name of 256 bytes", "note_malformed", good.replace("notary.example.org", "n" * 256))
+    add("a name with an ideographic space", "note_malformed", good.replace("notary.example.org", "a\u3000b"))
     add("over 16,384 bytes", "note_malformed", f"{'x' * 16384}\n\n{line}")
     return f
 

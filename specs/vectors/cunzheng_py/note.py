@@ -10,7 +10,7 @@ from .jsonp import INT_MAX, Bad
 
 LOG, COSIGN = 1, 4
 DASH = "\u2014 "
-NAME = re.compile(r"[^\s+]+")  # \s: every Unicode space
+NAME = re.compile(r"[^\s+\x00-\x1f\x7f-\x9f]+")  # \s: every Unicode space
 
 
 def b64encode(data):
@@ -43,9 +43,13 @@ class NoteKey:
         return f"{self.name}+{self.id.hex()}+{b64encode(bytes([self.kind]) + self.public)}"
 
 
+def is_name(text):
+    return NAME.fullmatch(text) and len(text.encode()) <= 255
+
+
 def parse_vkey(text):
     parts = text.split("+", 2)
-    if len(parts) != 3 or not NAME.fullmatch(parts[0]) or not re.fullmatch("[0-9a-f]{8}", parts[1]):
+    if len(parts) != 3 or not is_name(parts[0]) or not re.fullmatch("[0-9a-f]{8}", parts[1]):
         raise Bad("key_invalid", "not name+id+key")
     data = b64decode(parts[2], "key_invalid")
     if len(data) != 33 or data[0] not in (LOG, COSIGN):
@@ -98,7 +102,7 @@ def parse_note(text):
     lines, seen = [], set()
     for row in rows:
         name, space, data = row.removeprefix(DASH).rpartition(" ")
-        if not row.startswith(DASH) or not space or not NAME.fullmatch(name):
+        if not row.startswith(DASH) or not space or not is_name(name):
             raise Bad("note_malformed", "signature line")
         blob = b64decode(data, "note_malformed")
         if len(blob) < 5:
