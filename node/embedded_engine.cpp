@@ -8,9 +8,7 @@
 namespace cunzheng::node {
 namespace {
 
-// How often an idle engine looks at the clock and the disk, so that /readyz tells the truth, and
-// recovers, without a write.
-constexpr auto kProbeInterval = std::chrono::seconds(1);
+// How long a failed commit is believed when nothing else is written.
 constexpr uint64_t kWriteFailureMs = 5'000;
 
 size_t LengthOf(const ledger::Transaction& transaction) {
@@ -54,6 +52,7 @@ EmbeddedEngine::EmbeddedEngine(ledger::Ledger* ledger, ClockGuard* guard, const 
   SetUnwritable(Probe());
   MaybeCheckpoint();
   thread_ = std::thread([this] { Run(); });
+  pthread_setname_np(thread_.native_handle(), "engine");
 }
 
 EmbeddedEngine::~EmbeddedEngine() {
@@ -122,7 +121,7 @@ std::vector<EmbeddedEngine::Pending> EmbeddedEngine::NextBlock() {
   std::vector<Pending> block;
   std::unique_lock lock(mutex_);
   if (queue_.empty() && !stopping_) {
-    auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(kProbeInterval);
+    auto wait = options_.probe_interval;
     if (checkpoint_interval_ms_ != 0) {
       wait = std::min(wait, std::chrono::milliseconds(checkpoint_interval_ms_));
     }
@@ -182,7 +181,7 @@ void EmbeddedEngine::Commit(std::vector<Pending>* block, uint64_t time_unix_ms) 
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   if (!result) {
     // Whatever the store calls it, for the submitter the node cannot write now; a later block tries anew.
-    write_state_ = Error{Errc::kReadOnly, "store: " + result.error().detail};
+    write_state_ = Error{Errc::kReadOnly, result.error().detail};
     write_failed_boot_ms_ = clock_->BootMs();
     SetUnwritable(write_state_);
     Refuse(block, write_state_.error());
@@ -195,7 +194,8 @@ void EmbeddedEngine::Commit(std::vector<Pending>* block, uint64_t time_unix_ms) 
     const auto& applied = result->transactions[i];
     if (applied && !applied->repeated && IsClockResume((*block)[i].transaction)) guard_->Resume();
   }
-  SetUnwritable({});
+  // An act that was refused, or a repeated one, leaves the clock held.
+  if (!guard_->held()) SetUnwritable({});
   if (result->changed) {
     metrics_->BlockCommitted(block->size(), elapsed.count());
     metrics_->LedgerSize(result->head.size);

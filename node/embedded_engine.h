@@ -4,6 +4,7 @@
 // being synced. So latency is about one sync, and throughput grows with load.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -27,6 +28,9 @@ struct EmbeddedEngineOptions {
   size_t queue_bytes_max = 64u << 20;
   size_t block_count_max = 2'048;
   size_t block_bytes_max = 8u << 20;
+  // How often an idle engine looks at the clock and the disk, so that /readyz tells the truth, and
+  // recovers, without a write.
+  std::chrono::milliseconds probe_interval{1'000};
   // Below this much free space the engine refuses writes before the disk does. 0: never.
   uint64_t free_bytes_min = 0;
   std::function<Result<uint64_t>()> free_bytes;

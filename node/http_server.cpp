@@ -536,6 +536,7 @@ void HttpServer::Start() {
     Worker* raw = worker.get();
     asio::co_spawn(raw->context, impl_->Sweep(raw), asio::detached);
     raw->thread = std::thread([raw] { raw->context.run(); });
+    pthread_setname_np(raw->thread.native_handle(), "http");
   }
 }
 

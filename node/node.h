@@ -35,7 +35,6 @@ class OpenedLedger {
 };
 
 // Serves until SIGTERM or SIGINT, then drains within config.shutdown_timeout_ms. Blocks.
-Result<void> RunNode(const DataDir& dir, const Config& config,
-                     const SecretBytes& passphrase);
+Result<void> RunNode(const DataDir& dir, const Config& config, const SecretBytes& passphrase);
 
 }  // namespace cunzheng::node
