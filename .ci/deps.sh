@@ -6,11 +6,10 @@
 #
 # CUNZHENG_SKIP_DEPS=1 leaves the system as it is, for systems that provide the same things otherwise.
 
-packages_build="build-essential cmake ninja-build ccache git pkg-config ca-certificates curl openssl
-  libssl-dev libsecp256k1-dev libleveldb-dev libsnappy-dev libboost1.81-dev libcli11-dev libspdlog-dev libfmt-dev
-  libtomlplusplus-dev prometheus-cpp-dev"
-packages_test="clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev doctest-dev libbenchmark-dev
-  python3 python3-cryptography python3-jsonschema python3-yaml jq iproute2 procps"
+packages_build="build-essential cmake ninja-build ccache pkg-config libssl-dev libsecp256k1-dev libleveldb-dev
+  libsnappy-dev libboost1.81-dev libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev prometheus-cpp-dev"
+packages_test="git clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev doctest-dev libbenchmark-dev python3
+  python3-cryptography python3-jsonschema python3-yaml openssl curl jq iproute2 procps"
 
 need_packages() {
   local wanted missing="" package as_root=""
@@ -41,10 +40,11 @@ need_packages() {
     as_root="sudo"
   fi
   echo "Installing packages:$missing"
-  # env: sudo resets the environment, and a question of debconf would wait for ever.
-  if ! { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 update &&
-         $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 \
-           install -y --no-install-recommends $missing >/dev/null; }; then
+  # env: sudo resets the environment, and a question of debconf would wait for ever. An update that fails may be a
+  # foreign source's fault alone; the installation will tell.
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 update || true
+  if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 \
+    install -y --no-install-recommends $missing >/dev/null; then
     echo "error: apt-get could not install:$missing" >&2
     echo "hint: the package names are Debian 12's; on other systems install their equivalents and" >&2
     echo "hint: set CUNZHENG_SKIP_DEPS=1" >&2
