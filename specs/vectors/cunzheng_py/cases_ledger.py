@@ -190,7 +190,6 @@ def _envelope_file(ledger):
         ("no signature line", line[0] + line[1]),
         ("an unknown first line", good.replace("envelope/v1", "envelope/v2", 1)),
         ("a blank line first", "\n" + good),
-        ("CR LF line ends", good.replace("\n", "\r\n")),
         ("no first line", "".join(line[1:])),
     ):
         add(desc, "envelope_malformed", text)

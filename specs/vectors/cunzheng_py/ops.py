@@ -224,4 +224,6 @@ class File:
         names = [c["desc"] for c in self.cases]
         twice = sorted({n for n in names if names.count(n) > 1})
         assert not twice, f"{self.path}: described twice: {twice}"
-        return jsonp.encode_readable({"desc": self.desc, "op": self.op, "cases": self.cases})
+        text = jsonp.encode_readable({"desc": self.desc, "op": self.op, "cases": self.cases})
+        jsonp.decode(text, canonical=False)  # else a case needs base64
+        return text
