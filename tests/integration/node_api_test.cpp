@@ -1,6 +1,8 @@
 // The real cunzhengd over HTTP: what it takes, and the exact error for each thing that it does not.
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <map>
 #include <thread>
 
 #include "crypto/json.h"
@@ -466,6 +468,35 @@ TEST_CASE("tiles, entry bundles and checkpoints form a readable log") {
   CHECK(ledger::RootFromLeaves(leaves) == checkpoint->checkpoint.root);
   CHECK(connection.Get("/v1/checkpoints/" + width).status == 200);
   CHECK(connection.Get("/v1/checkpoints/" + std::to_string(size + 1'000)).status == 404);
+}
+
+TEST_CASE("every path of the OpenAPI document is one that the node knows, with its methods") {
+  std::ifstream file(CUNZHENG_SOURCE_DIR "/specs/openapi.yaml");
+  const std::map<std::string, std::string> values{{"{id}", std::string(64, '0')},
+                                                  {"{index}", "0"},
+                                                  {"{size}", "1"},
+                                                  {"{level}", "0"},
+                                                  {"{tile}", "000.p/1"}};
+  auto connection = Node().Connect();
+  std::string line, path;
+  int operations = 0;
+  while (std::getline(file, line) && line != "components:") {
+    if (line.rfind("  /", 0) == 0 && line.back() == ':') {
+      path = line.substr(2, line.size() - 3);
+      for (const auto& [name, value] : values) {
+        if (const size_t at = path.find(name); at != std::string::npos) path.replace(at, name.size(), value);
+      }
+    } else if (line == "    get:") {
+      const HttpAnswer answer = connection.Get(path);
+      CHECK_MESSAGE(answer.body.find("no such path") == std::string::npos, path);
+      CHECK_MESSAGE(answer.status != 405, path);
+      ++operations;
+    } else if (line == "    post:") {
+      CHECK_MESSAGE(connection.Post(path, "").code() == "envelope_malformed", path);
+      ++operations;
+    }
+  }
+  CHECK(operations == 22);
 }
 
 TEST_CASE("metrics count what was taken and what was refused") {
