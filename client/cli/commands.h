@@ -19,6 +19,6 @@ void AddTrustCommand(CLI::App& app, Context& context);
 void AddLookupCommand(CLI::App& app, Context& context);
 void AddReceiptCommand(CLI::App& app, Context& context);
 void AddInspectCommand(CLI::App& app, Context& context);
-void AddBenchCommand(CLI::App& app, Context& context);  // bench_command.cpp
+void AddBenchCommand(CLI::App& app, Context& context);
 
 }  // namespace cunzheng::cli

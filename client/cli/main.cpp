@@ -93,9 +93,7 @@ int Main(int argc, char** argv) {
   AddLookupCommand(app, context);
   AddReceiptCommand(app, context);
   AddInspectCommand(app, context);
-#ifdef CUNZHENG_BENCH_COMMAND
   AddBenchCommand(app, context);
-#endif
   if (const auto word = UnknownCommand(app, argc, argv)) return SayUnknown(app, *word);
   try {
     app.parse(argc, argv);

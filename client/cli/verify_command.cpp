@@ -229,8 +229,9 @@ int VerifyRun::Run() {
         return context_.Fail(
             {Errc::kNotFound, item.receipt_path},
             context_.Say("The receipt stands beside the file as FILE.receipt.json, or is given with "
-                         "--receipt R.",
-                         "回执应为文件旁的 FILE.receipt.json，或用 --receipt R 指定。"));
+                         "--receipt R; `cunzheng sync` completes one that was pending.",
+                         "回执应为文件旁的 FILE.receipt.json，或用 --receipt R 指定；待联署的回执可用 "
+                         "`cunzheng sync` 补全。"));
       }
       Missing(item);
     } else if (const auto done = VerifyOne(item, progress); !done) {

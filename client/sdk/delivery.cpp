@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "client/sdk/paths.h"
@@ -20,6 +21,9 @@
 
 namespace cunzheng::client {
 namespace {
+
+constexpr int64_t kServerWaitMsMax = 30'000;  // specs/http-api.md, wait_ms
+constexpr auto kPollInterval = std::chrono::milliseconds(250);
 
 Error Wrong(Errc code, const std::string& rule) {
   return {code, "the node's answer: " + rule};
@@ -153,28 +157,29 @@ Result<void> WriteReceipts(const QueuedBatch& batch, const std::vector<std::stri
   return SyncFolders(folders);
 }
 
-Result<Delivery> Deliver(Client& client, const QueuedBatch& batch, const std::string& origin,
-                         uint64_t wait_ms) {
+namespace {
+
+// Waits until the batch is attested or time is up, and writes what receipts can be written.
+Result<Delivery> Finish(Client& client, const QueuedBatch& batch, const std::string& origin,
+                        Submission submission, uint64_t wait_ms) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::milliseconds(wait_ms);
-  ASSIGN_OR_RETURN(Submission submission, client.SubmitBatch(batch.Envelope()));
   Delivery delivery;
   delivery.repeated = submission.repeated;
+  RETURN_IF_ERROR(CheckSubmission(batch, submission, origin));
   while (!submission.attested && Clock::now() < deadline) {
-    RETURN_IF_ERROR(CheckSubmission(batch, submission, origin));
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-    const auto step_ms = static_cast<uint64_t>(std::clamp<int64_t>(left.count(), 1, 30'000));
     const auto asked = Clock::now();
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - asked);
+    const auto step_ms = static_cast<uint64_t>(std::clamp<int64_t>(left.count(), 1, kServerWaitMsMax));
     auto newer = client.GetBatch(batch.id(), step_ms);
     if (!newer && newer.error().code == Errc::kInterrupted) return newer.error();
     if (!newer) break;  // it is on the ledger: what is left to come can be fetched later
     submission = std::move(newer).value();
+    RETURN_IF_ERROR(CheckSubmission(batch, submission, origin));
     // A node that answers at once does not wait for us; do not ask it in a tight loop.
-    if (!submission.attested && Clock::now() - asked < std::chrono::milliseconds(200)) {
-      usleep(static_cast<useconds_t>(std::min<uint64_t>(step_ms, 500) * 1'000));
-    }
+    if (!submission.attested && Clock::now() - asked < kPollInterval)
+      std::this_thread::sleep_for(kPollInterval);
   }
-  RETURN_IF_ERROR(CheckSubmission(batch, submission, origin));
   delivery.id = submission.id;
   delivery.index = submission.index;
   delivery.attested = submission.attested;
@@ -184,6 +189,21 @@ Result<Delivery> Deliver(Client& client, const QueuedBatch& batch, const std::st
     delivery.written = true;
   }
   return delivery;
+}
+
+}  // namespace
+
+Result<Delivery> Deliver(Client& client, const QueuedBatch& batch, const std::string& origin,
+                         uint64_t wait_ms) {
+  ASSIGN_OR_RETURN(Submission submission, client.SubmitBatch(batch.Envelope()));
+  return Finish(client, batch, origin, std::move(submission), wait_ms);
+}
+
+Result<Delivery> Complete(Client& client, const QueuedBatch& batch, const std::string& origin,
+                          uint64_t wait_ms) {
+  const uint64_t first_wait_ms = std::min<uint64_t>(wait_ms, kServerWaitMsMax);
+  ASSIGN_OR_RETURN(Submission submission, client.GetBatch(batch.id(), first_wait_ms));
+  return Finish(client, batch, origin, std::move(submission), wait_ms - first_wait_ms);
 }
 
 }  // namespace cunzheng::client

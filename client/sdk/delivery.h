@@ -41,5 +41,8 @@ struct Delivery {
 // `attested` is set, the batch is done. Errors: the client's, CheckSubmission's, WriteReceipts'.
 Result<Delivery> Deliver(Client& client, const QueuedBatch& batch, const std::string& origin,
                          uint64_t wait_ms);
+// The same for a batch that the ledger took before: asks for its attestation and sends nothing.
+Result<Delivery> Complete(Client& client, const QueuedBatch& batch, const std::string& origin,
+                          uint64_t wait_ms);
 
 }  // namespace cunzheng::client

@@ -8,6 +8,9 @@
 namespace cunzheng::client {
 namespace {
 
+// Each holds its records and manifests in memory, 1 to 2 MB in a plain batch.
+constexpr size_t kWaitingBatchesMax = 16;
+
 uint64_t NowUnixMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
@@ -64,25 +67,43 @@ Result<void> Depositor::Add(const EvidenceItem& item) {
 }
 
 Result<void> Depositor::Finish() {
-  return builder_.empty() ? Result<void>() : Flush();
+  if (!builder_.empty()) RETURN_IF_ERROR(Flush());
+  while (!waiting_.empty()) RETURN_IF_ERROR(CompleteOldest());
+  return {};
 }
 
 Result<void> Depositor::Flush() {
   QueuedBatch signed_batch = builder_.Sign(options_.node, view_.ledger, account_, *key_, NowUnixMs());
-  ASSIGN_OR_RETURN(const ClaimedBatch claimed, journal_->Add(std::move(signed_batch)));
+  ASSIGN_OR_RETURN(ClaimedBatch claimed, journal_->Add(std::move(signed_batch)));
   if (options_.offline) {
     observer_(claimed.batch(), Error{Errc::kUnreachable, "queued: the node is out of reach"});
     return {};
   }
-  const Result<Delivery> delivery =
-      DeliverClaimed(*client_, *journal_, claimed, view_.origin, options_.attest_wait_ms);
-  observer_(claimed.batch(), delivery);
-  if (delivery) {
-    if (delivery->checkpoint) view_.checkpoint = delivery->checkpoint;
+  const Result<Delivery> delivery = DeliverClaimed(*client_, *journal_, claimed, view_.origin, 0);
+  if (!delivery) {
+    observer_(claimed.batch(), delivery);
+    if (!IsTransient(delivery.error().code)) return delivery.error();
+    options_.offline = true;
     return {};
   }
-  if (!IsTransient(delivery.error().code)) return delivery.error();
-  options_.offline = true;
+  if (delivery->checkpoint) view_.checkpoint = delivery->checkpoint;
+  if (delivery->attested) {
+    observer_(claimed.batch(), delivery);
+    return {};
+  }
+  waiting_.push_back(std::move(claimed));
+  return waiting_.size() > kWaitingBatchesMax ? CompleteOldest() : Result<void>();
+}
+
+Result<void> Depositor::CompleteOldest() {
+  const ClaimedBatch claimed = std::move(waiting_.front());
+  waiting_.pop_front();
+  const Result<Delivery> delivery =
+      Complete(*client_, claimed.batch(), view_.origin, options_.attest_wait_ms);
+  if (delivery && delivery->attested) RETURN_IF_ERROR(journal_->Remove(claimed));
+  observer_(claimed.batch(), delivery);
+  if (!delivery) return IsTransient(delivery.error().code) ? Result<void>() : delivery.error();
+  if (delivery->checkpoint) view_.checkpoint = delivery->checkpoint;
   return {};
 }
 

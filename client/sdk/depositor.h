@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -49,15 +50,17 @@ class Depositor {
   Depositor(Client* client, Journal* journal, const PrivateKey* key, const Hash& account, LedgerView view,
             DepositOptions options, DeliveryObserver observer);
 
-  // Takes one item; sends a batch when one is full. Transient failures are no error: the batch is queued and
-  // so are all after it. Errors: of the item (PrepareItem), kIo, kInterrupted, the ledger's refusals.
+  // Takes one item; sends a batch when one is full. Cosignatures of a batch are awaited while the next ones
+  // are sent. Transient failures are no error: the batch is queued and so are all after it. Errors: of the
+  // item (PrepareItem), kIo, kInterrupted, the ledger's refusals.
   Result<void> Add(const EvidenceItem& item);
-  // Sends what is left.
+  // Sends what is left, and waits for the attestations that are still to come.
   Result<void> Finish();
   bool offline() const { return options_.offline; }
 
  private:
   Result<void> Flush();
+  Result<void> CompleteOldest();
 
   Client* client_;
   Journal* journal_;
@@ -67,6 +70,7 @@ class Depositor {
   DepositOptions options_;
   DeliveryObserver observer_;
   BatchBuilder builder_;
+  std::deque<ClaimedBatch> waiting_;  // on the ledger, not yet attested; bounded
   std::chrono::steady_clock::time_point batch_began_{};
 };
 

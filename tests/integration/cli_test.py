@@ -14,6 +14,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -44,11 +45,11 @@ def cosigning_key(name, public):
 class Node:
     """One ledger of one institution, and the process that serves it."""
 
-    def __init__(self, folder, origin):
+    def __init__(self, folder, origin, *options):
         self.data = folder
         self.url = f"http://127.0.0.1:{free_port()}"
         self.process = None
-        self.run("init", "--origin", origin, "--listen", self.url[len("http://"):])
+        self.run("init", "--origin", origin, "--listen", self.url[len("http://"):], *options)
 
     def run(self, *args):
         done = subprocess.run(["cunzhengd", *args, "--data", self.data], capture_output=True, text=True,
@@ -63,7 +64,8 @@ class Node:
         deadline = time.monotonic() + 30
         while True:
             try:
-                urllib.request.urlopen(self.url + "/readyz", timeout=5).read()
+                context = ssl._create_unverified_context() if self.url.startswith("https") else None
+                urllib.request.urlopen(self.url + "/readyz", timeout=5, context=context).read()
                 return self
             except (urllib.error.URLError, ConnectionError):
                 if time.monotonic() > deadline or self.process.poll() is not None:
@@ -401,6 +403,66 @@ class CliTest(unittest.TestCase):
         self.node.run("account", "resume", account, "--reason", "test")
         self.cli("sync")
         self.verify("q/0")
+
+    # Pending
+
+    def slow_node(self, interval_ms):
+        node = Node(self.dir / "slow", "slow.example/ledger", "--checkpoint-interval-ms", str(interval_ms))
+        node.run("account", "add", "--account-key", str(self.key) + ".pub", "--name", "Slow")
+        self.addCleanup(node.stop)
+        self.env["CUNZHENG_NODE"] = node.start().url
+        return node
+
+    def test_a_deposit_without_cosignatures_is_pending_until_sync_completes_it(self):
+        node = self.slow_node(3000)
+        path = self.write("f", "pending")
+        _, err = self.cli("deposit", path, "--wait", "0", code=3)
+        self.assertIn("cunzheng sync", err)
+        self.assertFalse(pathlib.Path(f"{path}.receipt.json").exists())
+        self.cli("deposit", path, "--wait", "0", code=3)  # not a second time
+        self.cli("sync")
+        self.cli("verify", path, "--trust", node.trust)
+        self.assertEqual(1, node.records_of(b"pending"))
+        self.assertEqual([], self.queue_files())
+
+    def test_batches_do_not_wait_for_one_anothers_cosignatures(self):
+        node = self.slow_node(3000)
+        for i in range(4000):
+            self.write(f"many/{i}", f"slow {i}")
+        began = time.monotonic()
+        self.cli("deposit", "many")
+        took = time.monotonic() - began
+        self.assertGreater(len(node.counts()), 4)
+        self.assertLess(took, 3 * len(node.counts()))
+        self.assertIn("4000 valid", self.cli("verify", "many", "--trust", node.trust)[0])
+
+    # TLS
+
+    def test_tls_certificates_are_checked(self):
+        node = Node(self.dir / "tls", "tls.example/ledger")
+        node.run("account", "add", "--account-key", str(self.key) + ".pub", "--name", "TLS")
+        for name, subject in (("good", "IP:127.0.0.1"), ("bad", "DNS:other.example")):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                            "-addext", f"subjectAltName={subject}", "-keyout", self.dir / f"{name}.key",
+                            "-out", self.dir / f"{name}.pem"], check=True, capture_output=True)
+        path = self.write("f", "over TLS")
+        node.url = node.url.replace("http", "https")
+        config = next(node.data.glob("*.toml"))
+        plain = config.read_text()
+        self.addCleanup(node.stop)
+        for name in ("bad", "good"):
+            config.write_text(plain.replace('tls_certificate = ""', f'tls_certificate = "{self.dir / name}.pem"')
+                              .replace('tls_key = ""', f'tls_key = "{self.dir / name}.key"'))
+            node.start()
+            own_ca = ["--node", node.url, "--ca-file", self.dir / f"{name}.pem"]
+            if name == "bad":  # issued by whom we trust, for another host
+                self.cli("deposit", path, *own_ca, code=4)
+            else:
+                _, err = self.cli("deposit", path, "--node", node.url, code=4)  # the system does not know this issuer
+                self.assertIn("TLS", err)
+                self.cli("deposit", path, *own_ca)
+            node.stop()
+        self.cli("verify", path, "--trust", node.trust)
 
     # Offline
 
