@@ -44,24 +44,22 @@ if [ -n "$file" ]; then
 fi
 
 work=$top/.quickstart
-pid_file=$work/cunzhengd.pid
-node_runs() { [ -f "$pid_file" ] && [ "$(cat "/proc/$(cat "$pid_file")/comm" 2>/dev/null)" = cunzhengd ]; }
-if node_runs; then
-  fail "a node that was kept is still running, process $(cat "$pid_file")" "stop it: kill $(cat "$pid_file")"
+kept_pid=$(cat "$work/cunzhengd.pid" 2>/dev/null) || kept_pid=""
+if [ -n "$kept_pid" ] && [ "$(cat "/proc/$kept_pid/comm" 2>/dev/null)" = cunzhengd ]; then
+  fail "a node that was kept is still running, process $kept_pid" "stop it: kill $kept_pid"
 fi
 
+# The node is this script's only background job, so ${!-} is its process from the moment that it exists.
+node_runs() { [ -n "${!-}" ] && kill -0 "${!-}" 2>/dev/null; }
 stop_node() {
   node_runs || return 0
-  local pid
-  pid=$(cat "$pid_file")
-  kill -TERM "$pid" 2>/dev/null || true
-  for _ in $(seq 100); do
-    kill -0 "$pid" 2>/dev/null || break
+  kill -TERM "${!-}"
+  for _ in $(seq 150); do
+    node_runs || break
     sleep 0.1
   done
-  kill -KILL "$pid" 2>/dev/null || true
-  wait "$pid" 2>/dev/null || true
-  rm -f "$pid_file"
+  kill -KILL "${!-}" 2>/dev/null || true
+  wait "${!-}" 2>/dev/null || true
 }
 finished=0
 leave() {
@@ -114,7 +112,6 @@ show "$cunzhengd" account add --data "$work/node" --account-key "$work/key.pub" 
 # A session of its own, so that Ctrl-C reaches this script and not the node that it will stop.
 echo "\$ cunzhengd run --data .quickstart/node &"
 setsid "$cunzhengd" run --data "$work/node" >"$work/node.log" 2>&1 &
-echo $! >"$pid_file"
 for attempt in $(seq 300); do
   [ ! -s "$work/node/listen" ] || break
   node_runs || fail "the node ended at once"
@@ -149,14 +146,15 @@ show "$cunzheng" verify "$work/changed" --receipt "$item.receipt.json" --trust "
 finished=1
 printf '\nDone in %s s.\n' $SECONDS
 if [ $keep = 1 ]; then
+  echo $! >"$work/cunzhengd.pid"
   cat <<END
 
-The node is still running, process $(cat "$pid_file"). Deposit more:
+The node is still running, process $!. Deposit more:
   export CUNZHENG_PASSPHRASE='$CUNZHENG_PASSPHRASE'
   build/release/client/cli/cunzheng deposit --node http://$address --key .quickstart/key FILE
   build/release/client/cli/cunzheng verify FILE --trust .quickstart/trust.json
 Stop it:
-  kill $(cat "$pid_file")
+  kill $!
 END
 else
   echo "Evidence, receipt and trust file are in .quickstart/; the ledger that they came from is no more."

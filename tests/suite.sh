@@ -6,6 +6,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# The first finding ends a program, so that no test passes over one.
+export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
 case $1 in
   format)
     git ls-files '*.cpp' '*.h' | xargs clang-format-14 --dry-run --Werror
@@ -21,7 +26,7 @@ case $1 in
   fuzz)
     cmake --preset fuzz >/dev/null
     cmake --build --preset fuzz --target fuzzers
-    exec ctest --test-dir build/fuzz --no-tests=error --label-regex fuzz
+    exec ctest --test-dir build/fuzz --no-tests=error --label-regex fuzz --parallel "$(nproc)"
     ;;
   *)
     sed -n '2,5s/^# \{0,1\}//p' "$0" >&2

@@ -13,7 +13,7 @@ endfunction()
 
 set(SUITE ${PROJECT_SOURCE_DIR}/tests/suite.sh)
 add_suite(format 120 ${SUITE} format)
-add_suite(asan 3600 ${SUITE} preset asan --label-exclude "full|bench|integration")
+add_suite(asan 3600 ${SUITE} preset asan --label-exclude "full|bench|vectors")
 add_suite(tsan 3600 ${SUITE} preset tsan --label-regex threads)
 add_suite(fuzz 3600 ${SUITE} fuzz)
 add_suite(tidy 3600 ${PROJECT_SOURCE_DIR}/tests/tidy.py ${CMAKE_BINARY_DIR})
