@@ -140,7 +140,8 @@ Report Verification::Run() {
     report_.verdict = Verdict::kValid;
   } else if (report_.error->code == Errc::kQuorumNotMet) {
     report_.verdict = Verdict::kPending;
-  } else if (report_.error->code == Errc::kTrustNotEstablished) {
+  } else if (report_.error->code == Errc::kTrustNotEstablished ||
+             report_.error->code == Errc::kTrustInvalid) {
     report_.verdict = Verdict::kTrustNotEstablished;
   } else if (report_.error->code == Errc::kRetiredKeysOnly) {
     report_.verdict = Verdict::kRetiredOnly;
