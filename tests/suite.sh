@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # One stage of ./test.sh (tests/suites.cmake):
 #   suite.sh format              sources are as clang-format leaves them
-#   suite.sh preset NAME ARGS…   builds the preset and runs its tests that the ctest options ARGS select
+#   suite.sh preset NAME TARGETS ARGS…   builds those targets of the preset (a list, or "all") and runs its
+#                                tests that the ctest options ARGS select
 #   suite.sh fuzz                builds every fuzzer and runs each from its seed corpus
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,10 +17,11 @@ case $1 in
     git ls-files '*.cpp' '*.h' | xargs clang-format-14 --dry-run --Werror
     ;;
   preset)
-    preset=$2
-    shift 2
+    preset=$2 targets=$3
+    shift 3
     cmake --preset "$preset" >/dev/null
-    cmake --build --preset "$preset"
+    # shellcheck disable=SC2086  # a list of words
+    cmake --build --preset "$preset" --target $targets
     # No tests at all would be a mistake in the selection, not a success.
     exec ctest --test-dir "build/$preset" --no-tests=error "$@"
     ;;
@@ -29,7 +31,7 @@ case $1 in
     exec ctest --test-dir build/fuzz --no-tests=error --label-regex fuzz --parallel "$(nproc)"
     ;;
   *)
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
