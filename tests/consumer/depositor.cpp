@@ -1,8 +1,9 @@
 // The least program that deposits: depositor NODE KEY PASSPHRASE-FILE QUEUE FILE writes FILE.receipt.json.
+#include "client/sdk/depositor.h"
+
 #include <cstdio>
 #include <string>
 
-#include "client/sdk/depositor.h"
 #include "client/sdk/paths.h"
 #include "crypto/digest.h"
 #include "crypto/key_file.h"
