@@ -186,10 +186,12 @@ constexpr Row kRows[] = {
     {Errc::kInternal, "An internal error occurred.", kOperatorHint, "发生内部错误。", kOperatorHintZh},
 };
 
-#define X(name, wire, http, exit) +1
-constexpr size_t kErrcCount = 0 CUNZHENG_ERRC_LIST(X);
+constexpr Errc kCodes[] = {
+#define X(name, wire, http, exit) Errc::name,
+    CUNZHENG_ERRC_LIST(X)
 #undef X
-static_assert(std::size(kRows) == kErrcCount, "every Errc has its row");
+};
+static_assert(std::size(kRows) == std::size(kCodes), "every Errc has its row");
 
 }  // namespace
 

@@ -154,7 +154,7 @@ std::string Subject(X509* certificate) {
     const long length = BIO_get_mem_data(out.get(), &text);
     return std::string(text, length > 0 ? static_cast<size_t>(length) : 0);
   };
-  const std::string readable = print(XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
+  std::string readable = print(XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
   // U+0080..U+009F steer terminals, and OpenSSL escapes only the ASCII ones.
   for (size_t i = 0; i + 1 < readable.size(); i++) {
     if (readable[i] == '\xC2' && static_cast<uint8_t>(readable[i + 1]) < 0xA0) return print(XN_FLAG_RFC2253);
