@@ -168,15 +168,30 @@ Result<DepositEntry> DecodeDepositEntry(std::string_view bytes) {
   return entry;
 }
 
+// Written out in the canonical order of its keys, since every deposit passes here on the ledger's one strand.
 std::string EncodeDepositEntry(const DepositEntry& entry) {
-  json::Object object{{"type", kDepositType},
-                      {"header", entry.header_bytes},
-                      {"account", ToHex(entry.account)},
-                      {"account_name", entry.account_name},
-                      {"sponsor", entry.sponsor},
-                      {"time_unix_ms", entry.time_unix_ms}};
-  PutSignatureBlock(entry.signature, &object);
-  return json::Encode(object);
+  std::string out;
+  out.reserve(kDepositEntryLengthMax);
+  const auto hex = [&out](std::string_view name, ByteSpan bytes) {
+    out.append(name).push_back('"');
+    AppendHex(bytes, &out);
+    out.push_back('"');
+  };
+  const auto text = [&out](std::string_view name, std::string_view value) {
+    out.append(name);
+    json::AppendQuoted(value, &out);
+  };
+  hex("{\"account\":", entry.account);
+  text(",\"account_name\":", entry.account_name);
+  text(",\"header\":", entry.header_bytes);
+  hex(",\"public_key\":", entry.signature.key.bytes);
+  hex(",\"signature\":", entry.signature.signature);
+  text(",\"sponsor\":", entry.sponsor);
+  text(",\"suite\":", SuiteName(entry.signature.key.suite));
+  out.append(",\"time_unix_ms\":").append(std::to_string(entry.time_unix_ms));
+  text(",\"type\":", kDepositType);
+  out.push_back('}');
+  return out;
 }
 
 Result<Act> DecodeAct(std::string_view bytes) {

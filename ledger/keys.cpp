@@ -8,7 +8,7 @@ namespace cunzheng::ledger {
 Key& Key::Append(ByteSpan bytes) {
   CHECK_INVARIANT(length_ + bytes.size() <= sizeof(bytes_));
   std::memcpy(bytes_ + length_, bytes.data(), bytes.size());
-  length_ += bytes.size();
+  length_ = static_cast<uint8_t>(length_ + bytes.size());
   return *this;
 }
 

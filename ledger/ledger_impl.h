@@ -38,6 +38,7 @@ struct Ledger::Impl {
   Hash id{};
   // The writer's.
   std::optional<State> state;
+  WriteSet set;   // the block under way
   Head reported;  // by Open, or by the last ApplyBlock that succeeded
 
   // Once, at start: readers use what it sets without a lock.

@@ -378,6 +378,10 @@ Result<void> Store::Reopen() {
 WriteSet::WriteSet() : batch_(std::make_unique<leveldb::WriteBatch>()) {}
 WriteSet::~WriteSet() = default;
 
+void WriteSet::Clear() {
+  batch_->Clear();
+}
+
 void WriteSet::Put(std::string_view key, std::string_view value) {
   batch_->Put(AsSlice(key), AsSlice(value));
 }

@@ -31,8 +31,8 @@ class Key {
   operator std::string_view() const { return {bytes_, length_}; }
 
  private:
-  char bytes_[40];
-  size_t length_ = 0;
+  char bytes_[33];
+  uint8_t length_ = 0;
 };
 
 inline constexpr std::string_view kStoreFormat = "cunzheng/store/v1";
@@ -70,6 +70,7 @@ class WriteSet {
  public:
   WriteSet();
   ~WriteSet();
+  void Clear();  // keeps the memory for the next block
   void Put(std::string_view key, std::string_view value);
 
  private:
