@@ -8,13 +8,12 @@
 #include <boost/asio/ssl.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <ctime>
-#include <list>
 #include <optional>
 #include <thread>
 #include <vector>
 
 #include "node/admission.h"
+#include "node/http_worker.h"
 #include "node/log.h"
 #include "node/target.h"
 
@@ -42,6 +41,8 @@ constexpr size_t kLingerBytesMax = 4u << 20;
 constexpr size_t kReadAhead = 64u << 10;
 constexpr size_t kBufferKept = 16u << 10;
 constexpr int kBacklog = 4'096;
+// More than these at once are closed without a word.
+constexpr int kDismissedMax = 512;
 // Descriptors for the store, logs and sockets being refused.
 constexpr uint64_t kDescriptorsReserved = 1'536;
 
@@ -49,24 +50,12 @@ struct Timeouts {
   milliseconds header, body, write, idle;
 };
 
-// What the sweeper sees of a connection. Lives in its coroutine's frame.
-struct Watched {
-  tcp::socket* socket = nullptr;
-  TimePoint deadline = TimePoint::max();
-  bool waiting = false;  // for a client's request: may be closed to make room, or when draining
-  bool expired = false;  // the sweeper ended the operation under way
-
-  void End() {
-    expired = true;
-    boost::system::error_code ignored;
-    socket->cancel(ignored);
-  }
-};
-
 AddressKey KeyOf(const asio::ip::address& address) {
   AddressKey key{};
-  if (address.is_v4()) {
-    const auto bytes = address.to_v4().to_bytes();
+  if (address.is_v4() || address.to_v6().is_v4_mapped()) {
+    const auto v4 =
+        address.is_v4() ? address.to_v4() : asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+    const auto bytes = v4.to_bytes();
     std::copy(bytes.begin(), bytes.end(), key.begin() + 8);
     key[0] = 4;
   } else {
@@ -75,73 +64,6 @@ AddressKey KeyOf(const asio::ip::address& address) {
   }
   return key;
 }
-
-std::string FormatDate(std::time_t now) {
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  static constexpr const char* kDays[]{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr const char* kMonths[]{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  char text[64];
-  // Not strftime: its names follow the locale.
-  const int length = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                                   kDays[parts.tm_wday], parts.tm_mday, kMonths[parts.tm_mon],
-                                   parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
-  return std::string(text, static_cast<size_t>(length));
-}
-
-// One thread's event loop and the connections that it serves.
-struct Worker {
-  // Those that wait for a client stand in the order in which they began to wait. Before `context`,
-  // whose destruction ends the coroutines that are on it.
-  std::list<Watched*> watched;
-  asio::io_context context{1};
-  asio::executor_work_guard<asio::io_context::executor_type> guard = asio::make_work_guard(context);
-  asio::steady_timer sweep_timer{context};
-  std::time_t date_at = 0;
-  std::string date;
-  std::thread thread;
-
-  const std::string& Date() {
-    const std::time_t now = std::time(nullptr);
-    if (now != date_at) {
-      date_at = now;
-      date = FormatDate(now);
-    }
-    return date;
-  }
-};
-
-// Keeps a connection on its worker's list.
-class Registration {
- public:
-  Registration(Worker* worker, Watched* watched) : worker_(worker), watched_(watched) {
-    place_ = worker->watched.insert(worker->watched.end(), watched);
-  }
-  ~Registration() { worker_->watched.erase(place_); }
-  Registration(const Registration&) = delete;
-  Registration& operator=(const Registration&) = delete;
-
-  // From now on the client must act within `timeout`.
-  void Wait(milliseconds timeout) {
-    watched_->deadline = SteadyClock::now() + timeout;
-    watched_->waiting = true;
-    watched_->expired = false;
-    worker_->watched.splice(worker_->watched.end(), worker_->watched, place_);
-  }
-  // The node works; a client's part of it, if there is one, is bounded by `timeout`.
-  void Busy(std::optional<milliseconds> timeout) {
-    watched_->deadline = timeout ? SteadyClock::now() + *timeout : TimePoint::max();
-    watched_->waiting = false;
-    watched_->expired = false;
-  }
-  bool expired() const { return watched_->expired; }
-
- private:
-  Worker* worker_;
-  Watched* watched_;
-  std::list<Watched*>::iterator place_;
-};
 
 Method MethodOf(http::verb verb) {
   if (verb == http::verb::get || verb == http::verb::head) return Method::kGet;
@@ -192,6 +114,7 @@ struct HttpServer::Impl {
   std::optional<tcp::acceptor> acceptor;
   std::string address;
   std::atomic<bool> draining{false};
+  std::atomic<int> dismissed{0};  // connections being told that there is no room
   bool started = false;
 
   awaitable<void> Accept();
@@ -204,7 +127,7 @@ struct HttpServer::Impl {
                        http::verb verb, bool keep_alive);
   template <class Stream>
   awaitable<void> Linger(Registration* registration, Stream* stream);
-  void Refuse(tcp::socket socket, Admission::Verdict verdict);
+  awaitable<void> Dismiss(Worker* worker, tcp::socket socket, Admission::Verdict verdict);
   void EvictIdle(Worker* worker);
   void StopThreads();
 };
@@ -254,7 +177,12 @@ awaitable<void> HttpServer::Impl::Accept() {
       if (verdict == Admission::Verdict::kFull) {
         asio::post(worker->context, [this, worker] { EvictIdle(worker); });
       }
-      Refuse(std::move(socket), verdict);
+      metrics->ConnectionRefused();
+      // Under TLS no answer could be read before a handshake.
+      if (!tls && dismissed < kDismissedMax) {
+        ++dismissed;
+        asio::co_spawn(worker->context, Dismiss(worker, std::move(socket), verdict), asio::detached);
+      }
       continue;
     }
     socket.set_option(tcp::no_delay(true), ignored);
@@ -272,24 +200,17 @@ void HttpServer::Impl::EvictIdle(Worker* worker) {
   }
 }
 
-void HttpServer::Impl::Refuse(tcp::socket socket, Admission::Verdict verdict) {
-  metrics->ConnectionRefused();
-  if (tls) return;  // No answer could be read before a handshake.
-  const Response problem = api->ProblemFor(
-      {Errc::kBusy, verdict == Admission::Verdict::kFull ? "node: too many connections"
-                                                         : "node: too many connections from this address"});
-  http::response<http::string_body> answer(http::status::service_unavailable, 11);
-  answer.set(http::field::content_type,
-             beast::string_view(problem.content_type.data(), problem.content_type.size()));
-  answer.set(http::field::retry_after, "1");
-  answer.keep_alive(false);
-  answer.body() = problem.body;
-  answer.prepare_payload();
-  // One try, without waiting: a fresh socket's buffer takes so few bytes at once.
-  beast::error_code ignored;
-  socket.non_blocking(true, ignored);
-  http::write(socket, answer, ignored);
-  socket.shutdown(tcp::socket::shutdown_send, ignored);
+// Tells a connection over a limit to come again.
+awaitable<void> HttpServer::Impl::Dismiss(Worker* worker, tcp::socket socket, Admission::Verdict verdict) {
+  Watched watched;
+  watched.socket = &socket;
+  Registration registration(worker, &watched);
+  Response problem = api->ProblemFor({Errc::kBusy, verdict == Admission::Verdict::kFull
+                                                       ? "node: too many connections"
+                                                       : "node: too many connections from this address"});
+  co_await Send(worker, &registration, &socket, std::move(problem), http::verb::get, false);
+  co_await Linger(&registration, &socket);
+  --dismissed;
 }
 
 // Ends what overstayed its deadline. One look at all connections a few times a second costs less
@@ -301,7 +222,8 @@ awaitable<void> HttpServer::Impl::Sweep(Worker* worker) {
     const TimePoint now = SteadyClock::now();
     for (Watched* watched : worker->watched) {
       const bool unwanted = draining && watched->waiting;
-      if ((now >= watched->deadline || unwanted) && !watched->expired) watched->End();
+      // Again and again: the first may fall between two reads of one operation.
+      if (now >= watched->deadline || unwanted) watched->End();
     }
   }
 }
