@@ -118,7 +118,7 @@ void Show(const Opened& opened, const Context& context) {
   lines.Field("sm3         ", "SM3         ", ToHex(record.digest.sm3));
   if (record.case_ref) lines.Field("case        ", "案号        ", *record.case_ref);
   for (const auto& [key, value] : record.attrs)
-    lines.Field("attribute   ", "属性        ", key + " = " + value);
+    lines.Field("attribute   ", "属性        ", std::string(key).append(" = ").append(value));
   for (const ledger::Ref& ref : record.refs)
     lines.Field("reference   ", "引用        ", ref.rel + " " + ToHex(ref.id));
   if (opened.manifest) {
