@@ -488,6 +488,8 @@ def trust_files(single, four):
     key("until below from", from_size=5, until_size=4)
     member("the same key twice", keys=keys + [dict(keys[1], from_size=9)])
     add("witness_f = w", "trust_invalid", witnesses=[w], w=1, witness_f=1)
+    add("witness_f = 0 written out", "invalid_value", witnesses=[w], w=1, witness_f=0)
+    add("w over 64", "invalid_value", witnesses=[w], w=65)
     add("a witness key of another name", "trust_invalid", witnesses=[dict(w, id="other.example.net")])
     return [f]
 

@@ -268,9 +268,9 @@ GENESIS = [
     ("created_unix_ms", integer()),
     ("nonce", hex32),
     ("members", array(1, 16, shape(*MEMBER))),
-    ("f", integer()),
-    ("k", integer()),
-    ("w", integer()),
+    ("f", integer(0, 16)),
+    ("k", integer(1, 16)),
+    ("w", integer(0, 64)),
     ("govern", integer(1)),
     ("params", shape(*PARAMS)),
 ]
@@ -331,10 +331,10 @@ TRUST = [
     ("version", integer(1)),
     ("effective", shape(("root", hex32), ("size", integer(1)))),
     ("previous", hex32, OPTIONAL),
-    ("f", integer()),
-    ("k", integer()),
-    ("w", integer()),
-    ("witness_f", integer(), OPTIONAL),
+    ("f", integer(0, 64)),
+    ("k", integer(1, 64)),
+    ("w", integer(0, 64)),
+    ("witness_f", integer(1, 64), OPTIONAL),
     (
         "members",
         array(
