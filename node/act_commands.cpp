@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <future>
+#include <thread>
 
 #include "crypto/json.h"
 #include "crypto/key_file.h"
@@ -17,6 +18,7 @@ namespace cunzheng::node {
 namespace {
 
 constexpr size_t kListenFileLengthMax = 256;
+constexpr auto kStartWait = std::chrono::seconds(10);
 constexpr size_t kAccountsPage = 1'000;
 constexpr size_t kAnswerLengthMax = 16u << 20;
 
@@ -31,9 +33,15 @@ Result<Hash> ParseAccountId(const std::string& text) {
   return id;
 }
 
-// The running node's address.
+// The running node's address. A node that is just starting holds the lock before it serves, so it is given
+// time: decrypting its keys alone takes most of a second.
 Result<std::string> ReadListenFile(const DataDir& dir) {
   auto text = ReadWholeFile(dir.listen(), kListenFileLengthMax);
+  const auto deadline = std::chrono::steady_clock::now() + kStartWait;
+  while (!text && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    text = ReadWholeFile(dir.listen(), kListenFileLengthMax);
+  }
   if (!text) {
     return Error{Errc::kStoreLocked, dir.path + ": in use by another cunzhengd that is not serving"};
   }

@@ -361,3 +361,17 @@ TEST_CASE("over TLS the operator's commands pin the node's own certificate, and 
   CHECK(foreign.exit_code == 4);
   CHECK(foreign.err.find("shows another certificate") != std::string::npos);
 }
+
+TEST_CASE("a command that meets a node which is still starting waits for it") {
+  TestNode node;
+  node.Start();
+  // As it is between taking the lock and serving.
+  const std::string listen = node.data() + "/listen";
+  std::filesystem::rename(listen, listen + ".later");
+  std::thread serving([&] {
+    std::this_thread::sleep_for(milliseconds(400));
+    std::filesystem::rename(listen + ".later", listen);
+  });
+  node.AddAccount("Early");  // aborts when it is refused
+  serving.join();
+}
