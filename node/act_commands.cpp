@@ -51,7 +51,7 @@ Result<std::string> ReadListenFile(const DataDir& dir) {
 
 Errc CodeFromName(std::string_view name) {
 #define X(code, wire, http, exit) \
-  if (name == wire) return Errc::code;
+  if (name == (wire)) return Errc::code;
   CUNZHENG_ERRC_LIST(X)
 #undef X
   return Errc::kInternal;

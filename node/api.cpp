@@ -124,7 +124,7 @@ awaitable<Response> Api::PostAct(std::string_view body) {
 }
 
 awaitable<Result<Outcome>> Api::Submit(ledger::Transaction transaction) {
-  const auto start = [this](auto handler, ledger::Transaction moved) {
+  const auto start = [this](auto handler, ledger::Transaction&& moved) {
     // The engine keeps a copyable function; the coroutine's handler can only be moved.
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     engine_->Submit(std::move(moved), [shared](Result<Outcome> outcome) {

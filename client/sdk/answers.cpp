@@ -33,7 +33,7 @@ std::optional<ledger::Attestation> ReadAttestation(json::ObjectReader& reader) {
 
 std::optional<Errc> ErrcFromName(std::string_view name) {
 #define X(code, wire, http, exit) \
-  if (name == wire) return Errc::code;
+  if (name == (wire)) return Errc::code;
   CUNZHENG_ERRC_LIST(X)
 #undef X
   return std::nullopt;
