@@ -106,7 +106,7 @@ std::string TileNumberPath(uint64_t number, uint64_t width) {
   std::string path;
   for (bool last = true; last || number != 0; last = false) {
     const std::string digits = std::to_string(1'000 + number % 1'000).substr(1);
-    path = last ? digits : "x" + digits + "/" + path;
+    path.insert(0, last ? digits : "x" + digits + "/");
     number /= 1'000;
   }
   if (width != ledger::kTileWidth) path += ".p/" + std::to_string(width);

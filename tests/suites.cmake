@@ -19,7 +19,5 @@ add_suite(tsan 3600 ${SUITE} preset tsan "crypto_test store_test store_fault_tes
   --label-regex threads)
 add_suite(fuzz 3600 ${SUITE} fuzz)
 add_suite(tidy 3600 ${PROJECT_SOURCE_DIR}/tests/tidy.py ${CMAKE_BINARY_DIR})
-# Half an hour on two cores when nothing is cached.
-set_tests_properties(suite.tidy PROPERTIES LABELS "suite;full")
 add_suite(package 1800 ${PROJECT_SOURCE_DIR}/tests/package/package_test.sh)
 add_suite(consumer 1800 ${PROJECT_SOURCE_DIR}/tests/consumer/consumer_test.sh)

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -49,7 +50,10 @@ def check(path, build):
     run = subprocess.run(
         [TOOL, "--quiet", "-p", str(build), "--extra-arg=-Wno-unknown-warning-option", str(path)],
         capture_output=True, text=True)
-    return path, run.returncode, run.stdout + ("" if run.returncode == 0 else run.stderr)
+    # What the analyzer thinks to see inside an installed header (Boost's coroutines, above all) is not ours to mend.
+    places = re.findall(r"^(/[^:\n]+):\d+:\d+: (?:error|warning):", run.stdout, re.MULTILINE)
+    clean = run.returncode == 0 or (places and not any(TOP in pathlib.Path(place).parents for place in places))
+    return path, clean, run.stdout + ("" if clean else run.stderr)
 
 
 def main():
@@ -80,8 +84,8 @@ def main():
 
     failures = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, status, text in pool.map(lambda path: check(path, build), sorted(todo)):
-            if status == 0:
+        for path, good, text in pool.map(lambda path: check(path, build), sorted(todo)):
+            if good:
                 todo[path].touch()
             else:
                 failures += 1

@@ -24,7 +24,7 @@ std::string NodeUrl::ToString() const {
 Result<NodeUrl> ParseNodeUrl(std::string_view text) {
   const auto parsed = boost::urls::parse_uri(boost::urls::string_view(text.data(), text.size()));
   if (parsed.has_error()) return Bad(text, "must look like http://host:port or https://host");
-  const boost::urls::url_view url = *parsed;
+  const boost::urls::url_view& url = *parsed;
   NodeUrl out;
   if (url.scheme() == "https") {
     out.tls = true;
