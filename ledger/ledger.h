@@ -61,6 +61,14 @@ struct RecordPosition {
   auto operator<=>(const RecordPosition&) const = default;
 };
 
+inline constexpr size_t kDigestCandidatesMax = 512;
+
+// Where the records with some evidence digest sit, in part.
+struct DigestPage {
+  std::vector<RecordPosition> positions;  // ascending
+  std::optional<RecordPosition> next;     // where to go on; more may follow, or nothing
+};
+
 class Ledger {
  public:
   // Makes a new ledger in `path` with entry 0. Errors: kAlreadyExists, kIo, Decode errors.
@@ -95,8 +103,10 @@ class Ledger {
   Result<std::string> RecordAt(RecordPosition position) const;            // kNotFound (sealed too)
   Result<std::vector<std::string>> RecordsOf(uint64_t index) const;       // kNotFound
   Result<std::optional<RecordPosition>> FindRecord(const Hash& record_id) const;
-  // Positions of records with that evidence digest, ascending, from `from` on, at most `limit`.
-  Result<std::vector<RecordPosition>> FindDigest(const Hash& sha256, RecordPosition from, size_t limit) const;
+  // Positions of records with that evidence digest from `from` on, at most `limit`. A page looks at no more than
+  // kDigestCandidatesMax records: whoever deposits a flood of digests that begin alike costs a reader of one of
+  // them further pages, and the node nothing.
+  Result<DigestPage> FindDigest(const Hash& sha256, RecordPosition from, size_t limit) const;
 
   Result<Path> InclusionProof(uint64_t index, uint64_t size) const;
   Result<Path> ConsistencyProof(uint64_t first, uint64_t second) const;

@@ -136,28 +136,39 @@ Result<std::optional<RecordPosition>> Ledger::FindRecord(const Hash& record_id) 
   return std::optional<RecordPosition>();
 }
 
-Result<std::vector<RecordPosition>> Ledger::FindDigest(const Hash& sha256, RecordPosition from,
-                                                       size_t limit) const {
-  std::vector<RecordPosition> found;
+Result<DigestPage> Ledger::FindDigest(const Hash& sha256, RecordPosition from, size_t limit) const {
+  DigestPage page;
+  const uint64_t size = impl_->view()->head.size;
   const Key first = PositionKey(kDigestSection, sha256, from);
   const std::string_view prefix = std::string_view(first).substr(0, 9);
   const auto cursor = impl_->store->Scan();
-  for (cursor->Seek(first); found.size() < limit && cursor->Valid() && cursor->key().starts_with(prefix);
-       cursor->Next()) {
+  std::string blob;  // the records of entry `blob_index`
+  std::optional<uint64_t> blob_index;
+  size_t candidates = 0;
+  for (cursor->Seek(first); cursor->Valid() && cursor->key().starts_with(prefix); cursor->Next()) {
     const auto position = PositionOfKey(cursor->key());
     if (!position) return Error{Errc::kStoreCorrupt, KeyName(cursor->key()) + ": wrong length"};
-    if (position->index >= impl_->view()->head.size) break;
-    ASSIGN_OR_RETURN(const std::string bytes, RecordAt(*position));
-    const auto record = DecodeRecord(bytes);
+    // The cursor may be ahead of the published view by the block that is being committed.
+    if (position->index >= size) break;
+    if (page.positions.size() == limit || candidates++ == kDigestCandidatesMax) {
+      page.next = position;
+      break;
+    }
+    if (blob_index != position->index) {
+      ASSIGN_OR_RETURN(blob, RecordsBlob(*impl_->store, position->index, size));
+      blob_index = position->index;
+    }
+    const auto line = Line(blob, position->record);
+    const Result<Record> record = line ? DecodeRecord(*line) : Error{Errc::kNotFound, "missing"};
     if (!record) {
       return Error{Errc::kStoreCorrupt, KeyName(NumberKey(kRecordsSection, position->index)) + ": record " +
                                             std::to_string(position->record) + ": " +
                                             record.error().ToString()};
     }
-    if (record->digest.sha256 == sha256) found.push_back(*position);
+    if (record->digest.sha256 == sha256) page.positions.push_back(*position);
   }
   RETURN_IF_ERROR(cursor->status());
-  return found;
+  return page;
 }
 
 Result<Path> Ledger::InclusionProof(uint64_t index, uint64_t size) const {

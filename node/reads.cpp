@@ -90,16 +90,16 @@ Result<Response> ListRecords(const ReadContext& context, const Target& target) {
   if (const auto cursor = target.Parameter("from")) {
     ASSIGN_OR_RETURN(from, ParseCursor(*cursor));
   }
-  ASSIGN_OR_RETURN(const auto positions, context.ledger.FindDigest(sha256, from, limit + 1));
+  ASSIGN_OR_RETURN(const auto page, context.ledger.FindDigest(sha256, from, limit));
   json::Array items;
-  for (size_t i = 0; i < positions.size() && i < limit; ++i) {
-    ASSIGN_OR_RETURN(json::Value item, RecordItem(context.ledger, positions[i]));
+  for (const RecordPosition& position : page.positions) {
+    ASSIGN_OR_RETURN(json::Value item, RecordItem(context.ledger, position));
     items.push_back(std::move(item));
   }
   json::Object body;
   body["items"] = std::move(items);
-  if (positions.size() > limit) {
-    body["next"] = std::to_string(positions[limit].index) + "." + std::to_string(positions[limit].record);
+  if (page.next) {
+    body["next"] = std::to_string(page.next->index) + "." + std::to_string(page.next->record);
   }
   return Json(std::move(body));
 }

@@ -167,7 +167,7 @@ class Simulation {
       const uint64_t number = Below(records->size());
       const std::string& record = (*records)[number];
       REQUIRE(*ledger.FindRecord(RecordId(record)) == RecordPosition{index, number});
-      REQUIRE(*ledger.FindDigest(DecodeRecord(record)->digest.sha256, {}, 9) ==
+      REQUIRE(ledger.FindDigest(DecodeRecord(record)->digest.sha256, {}, 9)->positions ==
               std::vector<RecordPosition>{{index, number}});
     }
   }

@@ -198,6 +198,25 @@ TEST_CASE("a reveal may cite a sealed batch of the same block or of an earlier o
   CHECK(stage.Check() == "ok");
 }
 
+TEST_CASE("a flood of digests that begin alike costs a reader pages and a request no more than its share") {
+  Stage stage;
+  Hash twin = Named("evidence");
+  twin[31] ^= 1;
+  DepositOptions flood, wanted;
+  flood.sha256 = twin;
+  flood.count = kDigestCandidatesMax + 88;
+  wanted.sha256 = Named("evidence");
+  MustApply(*stage.ledger, {stage.cast.Deposit(0, flood), stage.cast.Deposit(0, wanted)}, kTime + 1);
+  const auto first = stage.ledger->FindDigest(Named("evidence"), {}, 10);
+  REQUIRE(first);
+  CHECK(first->positions.empty());
+  REQUIRE(first->next == RecordPosition{2, kDigestCandidatesMax});
+  const auto second = stage.ledger->FindDigest(Named("evidence"), *first->next, 10);
+  REQUIRE(second);
+  CHECK(second->positions == std::vector<RecordPosition>{{3, 0}});
+  CHECK_FALSE(second->next);
+}
+
 TEST_CASE("records are found by id and by digest, with others of the same prefix told apart") {
   Stage stage;
   Hash twin = Named("evidence");
@@ -211,11 +230,14 @@ TEST_CASE("records are found by id and by digest, with others of the same prefix
   MustApply(*stage.ledger, {stage.cast.Deposit(0, three), stage.cast.Deposit(0)}, kTime + 2);
   using Positions = std::vector<RecordPosition>;
   const Ledger& ledger = *stage.ledger;
-  CHECK(*ledger.FindDigest(Named("evidence"), {}, 100) == Positions{{2, 0}, {4, 0}, {4, 1}, {4, 2}});
-  CHECK(*ledger.FindDigest(Named("evidence"), {}, 2) == Positions{{2, 0}, {4, 0}});
-  CHECK(*ledger.FindDigest(Named("evidence"), {4, 1}, 100) == Positions{{4, 1}, {4, 2}});
-  CHECK(*ledger.FindDigest(twin, {}, 100) == Positions{{3, 0}});
-  CHECK(ledger.FindDigest(Named("none"), {}, 100)->empty());
+  CHECK(ledger.FindDigest(Named("evidence"), {}, 100)->positions ==
+        Positions{{2, 0}, {4, 0}, {4, 1}, {4, 2}});
+  CHECK(ledger.FindDigest(Named("evidence"), {}, 2)->positions == Positions{{2, 0}, {4, 0}});
+  CHECK(ledger.FindDigest(Named("evidence"), {4, 1}, 100)->positions == Positions{{4, 1}, {4, 2}});
+  CHECK(ledger.FindDigest(twin, {}, 100)->positions == Positions{{3, 0}});
+  CHECK(ledger.FindDigest(Named("none"), {}, 100)->positions.empty());
+  CHECK(ledger.FindDigest(Named("evidence"), {}, 2)->next == RecordPosition{4, 1});
+  CHECK_FALSE(ledger.FindDigest(Named("evidence"), {}, 4)->next);
   for (const RecordPosition position : Positions{{2, 0}, {3, 0}, {4, 0}, {4, 1}, {4, 2}, {5, 0}}) {
     const auto record = ledger.RecordAt(position);
     REQUIRE_MESSAGE(record, Outcome(record));
