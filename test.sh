@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Everything that a change has to pass: unit, vector, property, fault and crash tests; the same code
-# under AddressSanitizer, UBSan and ThreadSanitizer; the fuzzers for a few seconds each; format;
-# the package. Ends in ctest's own summary. Stages: tests/README.md.
+# under AddressSanitizer, UBSan and ThreadSanitizer; the fuzzers for a few seconds each; format and
+# lint; the package. Ends in ctest's own summary. Stages: tests/README.md.
 #
 #   ./test.sh            what every change needs
 #   ./test.sh --quick    the tests of the plain build alone, for work in progress
-#   ./test.sh --full     lint, longer crash runs, and 600 s for each fuzzer
+#   ./test.sh --full     longer crash runs, ten million records, a soak, and 600 s for each fuzzer
 set -euo pipefail
 cd "$(dirname "$0")"
 
