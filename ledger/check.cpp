@@ -12,7 +12,7 @@
 namespace cunzheng::ledger {
 namespace {
 
-constexpr std::string_view kSections = "Babcdefhmprt";
+constexpr std::string_view kSections = "Babcdefhmnprtx";
 constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 
 Error Wrong(std::string_view key, const std::string& what) {
@@ -93,7 +93,7 @@ class Checker final : public History {
       if (key.empty() || kSections.find(key[0]) == std::string_view::npos) {
         return Wrong(key, "no such key in the store's format");
       }
-      if (std::string_view("fhmp").find(key[0]) != std::string_view::npos) {
+      if (std::string_view("fhmpx").find(key[0]) != std::string_view::npos) {
         if (key.size() != 1) return Wrong(key, "no such key in the store's format");
         cursor->Next();
       } else {
@@ -286,6 +286,11 @@ class Checker final : public History {
   }
 
   Result<void> CheckSmallState() {
+    ASSIGN_OR_RETURN(const std::optional<std::string> engine, store_.Get(kEngineKey));
+    if (engine) {
+      const auto height = DecodeEngineHeight(*engine);
+      if (!height) return Wrong(kEngineKey, height.error().ToString());
+    }
     ASSIGN_OR_RETURN(const std::string params, MustGet(store_, kParamsKey));
     if (params != EncodeParams(*state_)) return Wrong(kParamsKey, "must be " + EncodeParams(*state_));
     ASSIGN_OR_RETURN(const std::string members, MustGet(store_, kMembersKey));

@@ -63,7 +63,8 @@ std::string KeyName(std::string_view key) {
   if (key[0] < 'A' || key[0] > 'z') name = "0x" + ToHex(AsBytes(key.substr(0, 1)));
   if (key.size() == 1) return name;
   const std::string_view rest = key.substr(1);
-  const bool numbered = key[0] == kEntrySection || key[0] == kRecordsSection || key[0] == kCheckpointSection;
+  const bool numbered = key[0] == kEntrySection || key[0] == kRecordsSection ||
+                        key[0] == kCheckpointSection || key[0] == kPendingSection;
   if (numbered && rest.size() == 8) return name + " " + std::to_string(LoadBe(rest));
   if (key[0] == kTileSection && rest.size() == 9) {
     return name + " " + std::to_string(LoadBe(rest.substr(0, 1))) + " " +

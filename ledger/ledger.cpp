@@ -30,6 +30,18 @@ Result<Head> DecodeHead(std::string_view bytes) {
   return head;
 }
 
+std::string EncodeEngineHeight(uint64_t height) {
+  return "{\"height\":" + std::to_string(height) + "}";
+}
+
+Result<uint64_t> DecodeEngineHeight(std::string_view bytes) {
+  ASSIGN_OR_RETURN(json::Value value, json::Parse(bytes, json::Form::kCanonical, 64));
+  json::ObjectReader reader(value, "engine");
+  const uint64_t height = reader.Integer("height", 1, json::kIntegerMax);
+  RETURN_IF_ERROR(reader.Finish());
+  return height;
+}
+
 std::string EncodeParams(const State& state) {
   return json::Encode(ParamsToJson(state.params()));
 }
@@ -200,7 +212,7 @@ Result<void> Ledger::Impl::Load() {
     accounts.push_back(std::move(*account));
   }
   RETURN_IF_ERROR(cursor->status());
-  fresh = State::FromParts(genesis.params, genesis.members, genesis.govern, std::move(accounts));
+  fresh = State::FromParts(genesis.params, genesis.members, std::move(accounts));
 
   const auto tile_at = [store = store.get()](TileId tile) { return MustGet(*store, TileKey(tile)); };
   const auto leaf_at = [&](uint64_t index) -> Result<Hash> {
@@ -214,8 +226,15 @@ Result<void> Ledger::Impl::Load() {
   if (const Hash app_hash = AppHash(head->size, head->root, fresh.StateHash()); app_hash != head->app_hash) {
     return Corrupt(kHeadKey, "app_hash: accounts give " + ToHex(app_hash));
   }
+  uint64_t engine_height = 0;
+  ASSIGN_OR_RETURN(const std::optional<std::string> engine, store->Get(kEngineKey));
+  if (engine) {
+    const auto decoded = DecodeEngineHeight(*engine);
+    if (!decoded) return Corrupt(kEngineKey, decoded.error());
+    engine_height = *decoded;
+  }
   state = std::move(fresh);
-  Publish({*head, std::move(tree)});
+  Publish({*head, std::move(tree), engine_height});
   return {};
 }
 
@@ -262,63 +281,113 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path, const Open
 Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Ledger::~Ledger() = default;
 
-Result<BlockResult> Ledger::ApplyBlock(const std::vector<const Transaction*>& transactions,
-                                       uint64_t time_unix_ms) {
-  RETURN_IF_ERROR(impl_->Recover());
-  const std::shared_ptr<const View> before = impl_->view();
+Result<BlockResult> Ledger::Impl::Prepare(const std::vector<const Transaction*>& transactions,
+                                          uint64_t time_unix_ms) {
+  prepared.reset();
+  RETURN_IF_ERROR(Recover());
+  state->Rollback();
+  const std::shared_ptr<const View> before = view();
   if (time_unix_ms <= before->head.time_unix_ms || time_unix_ms > json::kIntegerMax) {
     return Error{Errc::kInvalidValue, "time_unix_ms: must exceed the head's " +
                                           std::to_string(before->head.time_unix_ms) + ", is " +
                                           std::to_string(time_unix_ms)};
   }
-  State& state = *impl_->state;
   BlockResult result;
   result.transactions.reserve(transactions.size());
-  WriteSet& set = impl_->set;
-  Block block(*impl_->store, &state, &set, before->head, time_unix_ms);
+  Block block(*store, &*state, &set, before->head, time_unix_ms);
   for (const Transaction* transaction : transactions) {
     auto applied = block.Apply(*transaction);
     if (!applied && IsLocal(applied.error().code)) {
-      state.Rollback();
+      state->Rollback();
       return applied.error();
     }
     result.transactions.push_back(std::move(applied));
   }
-  if (block.leaves().empty()) {
-    result.head = before->head;
-    result.changed = impl_->reported != result.head;
-    impl_->reported = result.head;
-    return result;
-  }
-
-  block.PutIndexKeys();
   View after = *before;
-  for (const FullTile& tile : after.tree.Append(block.leaves())) set.Put(TileKey(tile.id), tile.bytes);
-  for (const Account* account : state.ChangedAccounts()) {
-    set.Put(IdKey(kAccountSection, account->id), EncodeAccount(*account));
+  if (!block.leaves().empty()) {
+    block.PutIndexKeys();
+    for (const FullTile& tile : after.tree.Append(block.leaves())) set.Put(TileKey(tile.id), tile.bytes);
+    for (const Account* account : state->ChangedAccounts()) {
+      set.Put(IdKey(kAccountSection, account->id), EncodeAccount(*account));
+    }
+    after.head.height += 1;
+    after.head.size = after.tree.size();
+    after.head.root = after.tree.root();
+    after.head.time_unix_ms = time_unix_ms;
+    after.head.app_hash = AppHash(after.head.size, after.head.root, state->StateHash());
+    set.Put(kHeadKey, EncodeHead(after.head));
   }
-  after.head.height += 1;
-  after.head.size = after.tree.size();
-  after.head.root = after.tree.root();
-  after.head.time_unix_ms = time_unix_ms;
-  after.head.app_hash = AppHash(after.head.size, after.head.root, state.StateHash());
-  set.Put(kHeadKey, EncodeHead(after.head));
-  if (auto written = impl_->store->Write(set, true); !written) {
-    state.Rollback();
-    return written.error();
-  }
-  state.Commit();
-  result.head = impl_->reported = after.head;
-  result.changed = true;
-  impl_->Publish(std::move(after));
+  result.head = after.head;
+  result.changed = reported != result.head;
+  prepared = std::move(after);
   return result;
 }
 
+Result<void> Ledger::Impl::Commit() {
+  CHECK_INVARIANT(prepared.has_value());
+  View after = *std::move(prepared);
+  prepared.reset();
+  if (auto written = store->Write(set, true); !written) {
+    state->Rollback();
+    return written.error();
+  }
+  state->Commit();
+  reported = after.head;
+  Publish(std::move(after));
+  return {};
+}
+
+Result<BlockResult> Ledger::PrepareBlock(const std::vector<const Transaction*>& transactions,
+                                         uint64_t time_unix_ms) {
+  const std::lock_guard lock(impl_->write_mutex);
+  return impl_->Prepare(transactions, time_unix_ms);
+}
+
+Result<void> Ledger::CommitBlock(uint64_t engine_height) {
+  const std::lock_guard lock(impl_->write_mutex);
+  CHECK_INVARIANT(impl_->prepared.has_value());
+  impl_->prepared->engine_height = engine_height;
+  impl_->set.Put(kEngineKey, EncodeEngineHeight(engine_height));
+  return impl_->Commit();
+}
+
+Result<BlockResult> Ledger::ApplyBlock(const std::vector<const Transaction*>& transactions,
+                                       uint64_t time_unix_ms) {
+  const std::lock_guard lock(impl_->write_mutex);
+  ASSIGN_OR_RETURN(BlockResult result, impl_->Prepare(transactions, time_unix_ms));
+  if (result.head == impl_->view()->head) {
+    // Nothing was appended, so there is nothing to write; the head may have moved by an earlier block.
+    impl_->prepared.reset();
+    impl_->reported = result.head;
+    return result;
+  }
+  RETURN_IF_ERROR(impl_->Commit());
+  return result;
+}
+
+uint64_t Ledger::engine_height() const {
+  return impl_->view()->engine_height;
+}
+
+Result<void> Ledger::Impl::StoreNote(const WriteSet& notes) {
+  // Recovery reads the state anew, which a prepared block would not survive.
+  if (!prepared) RETURN_IF_ERROR(Recover());
+  return store->Write(notes, false);
+}
+
 Result<void> Ledger::StoreCheckpoint(uint64_t size, const std::string& note_text) {
-  RETURN_IF_ERROR(impl_->Recover());
-  WriteSet set;
-  set.Put(NumberKey(kCheckpointSection, size), note_text);
-  return impl_->store->Write(set, false);
+  const std::lock_guard lock(impl_->write_mutex);
+  WriteSet notes;
+  notes.Put(NumberKey(kCheckpointSection, size), note_text);
+  if (impl_->genesis.k > 1) notes.Delete(NumberKey(kPendingSection, size));
+  return impl_->StoreNote(notes);
+}
+
+Result<void> Ledger::StorePendingCheckpoint(uint64_t size, const std::string& note_text) {
+  const std::lock_guard lock(impl_->write_mutex);
+  WriteSet notes;
+  notes.Put(NumberKey(kPendingSection, size), note_text);
+  return impl_->StoreNote(notes);
 }
 
 }  // namespace cunzheng::ledger

@@ -1,7 +1,7 @@
 // One ledger on disk: state machine, tree and store together. The engine feeds it blocks; the API reads it.
 //
-// Thread safety: ApplyBlock and StoreCheckpoint are called by one thread at a time (the ledger's
-// strand). All const members are safe from any thread at any time and see whole blocks only.
+// Thread safety: all members are safe from any thread at any time, and readers see whole blocks only. Blocks
+// are one thread's affair all the same (the ledger's strand): a prepared one belongs to whoever commits it.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "crypto/result.h"
@@ -86,8 +87,21 @@ class Ledger {
   // head moved, so take time and head anew after an error.
   Result<BlockResult> ApplyBlock(const std::vector<const Transaction*>& transactions, uint64_t time_unix_ms);
 
-  // Keeps the note for its size (specs/store.md `c`); replaces the one there. Unsynced.
+  // The same in two steps, for an engine that decides in between (specs/engine.md). PrepareBlock works in
+  // memory: it writes and publishes nothing, and drops what an earlier PrepareBlock left. `transactions` are
+  // not needed after it. CommitBlock is the synced write and the publication, also of a block that appends
+  // nothing, and keeps the engine's own height with it. Precondition of CommitBlock: a prepared block.
+  Result<BlockResult> PrepareBlock(const std::vector<const Transaction*>& transactions,
+                                   uint64_t time_unix_ms);
+  Result<void> CommitBlock(uint64_t engine_height);
+  // The height of the last CommitBlock; 0 before the first.
+  uint64_t engine_height() const;
+
+  // Keeps the note of a checkpoint that k members have cosigned (specs/store.md `c`), or one that waits for
+  // them
+  // (`n`); replaces the one of its size there, and an attested one ends the wait. Unsynced.
   Result<void> StoreCheckpoint(uint64_t size, const std::string& note_text);
+  Result<void> StorePendingCheckpoint(uint64_t size, const std::string& note_text);
 
   Hash id() const;
   const Genesis& genesis() const;
@@ -103,9 +117,9 @@ class Ledger {
   Result<std::string> RecordAt(RecordPosition position) const;            // kNotFound (sealed too)
   Result<std::vector<std::string>> RecordsOf(uint64_t index) const;       // kNotFound
   Result<std::optional<RecordPosition>> FindRecord(const Hash& record_id) const;
-  // Positions of records with that evidence digest from `from` on, at most `limit`. A page looks at no more than
-  // kDigestCandidatesMax records: whoever deposits a flood of digests that begin alike costs a reader of one of
-  // them further pages, and the node nothing.
+  // Positions of records with that evidence digest from `from` on, at most `limit`. A page looks at no more
+  // than kDigestCandidatesMax records: whoever deposits a flood of digests that begin alike costs a reader of
+  // one of them further pages, and the node nothing.
   Result<DigestPage> FindDigest(const Hash& sha256, RecordPosition from, size_t limit) const;
 
   Result<Path> InclusionProof(uint64_t index, uint64_t size) const;
@@ -118,6 +132,12 @@ class Ledger {
   // The earliest stored checkpoint whose size is at least `size`. kNotFound.
   Result<std::string> CheckpointCovering(uint64_t size) const;
   Result<std::string> CheckpointAt(uint64_t size) const;  // kNotFound
+  // The largest size with an attested checkpoint, and its note, if there is one yet.
+  Result<std::optional<std::pair<uint64_t, std::string>>> NewestCheckpoint() const;
+  // The note of `size` that waits for cosignatures. kNotFound.
+  Result<std::string> PendingCheckpointAt(uint64_t size) const;
+  // Sizes of the newest such notes, descending, at most `limit`.
+  Result<std::vector<uint64_t>> PendingCheckpoints(size_t limit) const;
 
   // The attestation of entry `index` by its earliest checkpoint. kNotFound while none is stored.
   Result<Attestation> Attest(uint64_t index) const;

@@ -226,6 +226,41 @@ Result<std::string> Ledger::CheckpointAt(uint64_t size) const {
   return std::move(*note);
 }
 
+Result<std::optional<std::pair<uint64_t, std::string>>> Ledger::NewestCheckpoint() const {
+  const char after = kCheckpointSection + 1;
+  const auto cursor = impl_->store->Scan();
+  cursor->SeekBefore({&after, 1});
+  RETURN_IF_ERROR(cursor->status());
+  std::optional<std::pair<uint64_t, std::string>> newest;
+  if (cursor->Valid() && cursor->key()[0] == kCheckpointSection) {
+    const auto size = NumberOfKey(cursor->key());
+    if (!size) return Error{Errc::kStoreCorrupt, KeyName(cursor->key()) + ": wrong length"};
+    newest.emplace(*size, cursor->value());
+  }
+  return newest;
+}
+
+Result<std::string> Ledger::PendingCheckpointAt(uint64_t size) const {
+  ASSIGN_OR_RETURN(std::optional<std::string> note, impl_->store->Get(NumberKey(kPendingSection, size)));
+  if (!note) return Error{Errc::kNotFound, "checkpoint: none of size " + std::to_string(size) + " waits"};
+  return std::move(*note);
+}
+
+Result<std::vector<uint64_t>> Ledger::PendingCheckpoints(size_t limit) const {
+  std::vector<uint64_t> sizes;
+  const auto cursor = impl_->store->Scan();
+  for (cursor->Seek(Key(kPendingSection)); cursor->Valid() && cursor->key()[0] == kPendingSection;
+       cursor->Next()) {
+    const auto size = NumberOfKey(cursor->key());
+    if (!size) return Error{Errc::kStoreCorrupt, KeyName(cursor->key()) + ": wrong length"};
+    sizes.push_back(*size);
+  }
+  RETURN_IF_ERROR(cursor->status());
+  std::reverse(sizes.begin(), sizes.end());
+  if (sizes.size() > limit) sizes.resize(limit);
+  return sizes;
+}
+
 Result<Attestation> Ledger::Attest(uint64_t index) const {
   const std::shared_ptr<const View> view = impl_->view();
   if (index >= view->head.size) return NoEntry(index, view->head.size);

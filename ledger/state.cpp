@@ -78,15 +78,13 @@ std::string EncodeAccount(const Account& account) {
 }
 
 State State::FromGenesis(const Genesis& genesis) {
-  return FromParts(genesis.params, genesis.members, genesis.govern, {});
+  return FromParts(genesis.params, genesis.members, {});
 }
 
-State State::FromParts(Params params, std::vector<MemberInfo> members, uint64_t govern,
-                       std::vector<Account> accounts) {
+State State::FromParts(Params params, std::vector<MemberInfo> members, std::vector<Account> accounts) {
   State state;
   state.params_ = params;
   state.members_ = std::move(members);
-  state.govern_ = govern;
   for (Account& account : accounts) {
     state.bucket_dirty_[account.id[0]] = true;
     const Hash id = account.id;
@@ -200,10 +198,6 @@ Result<std::string> State::ApplyAct(const VerifiedAct& act, uint64_t time_unix_m
   if (!member) return Error{Errc::kUnknownMember, "act.member: " + act.act.member + " is not a member"};
   if (member->account_key != act.signature.key) {
     return Error{Errc::kKeyInvalid, "public_key: is not the account key of member " + member->id};
-  }
-  if (govern_ > 1) {
-    return Error{Errc::kNotAuthorised, "act.action: this ledger wants " + std::to_string(govern_) +
-                                           " members to agree, and one member's act does not execute"};
   }
 
   // The account that an action names, for its sponsor alone.

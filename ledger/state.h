@@ -49,8 +49,7 @@ class State {
   // The state right after genesis.
   static State FromGenesis(const Genesis& genesis);
   // The state as stored: params, members and accounts.
-  static State FromParts(Params params, std::vector<MemberInfo> members, uint64_t govern,
-                         std::vector<Account> accounts);
+  static State FromParts(Params params, std::vector<MemberInfo> members, std::vector<Account> accounts);
 
   // Checks rules 9-13 of a batch at `time_unix_ms` and, when they hold, books its quota and returns
   // the entry's bytes. On an error nothing has changed.
@@ -61,7 +60,6 @@ class State {
   const MemberInfo* FindMember(std::string_view id) const;
   const Params& params() const { return params_; }
   const std::vector<MemberInfo>& members() const { return members_; }
-  uint64_t govern() const { return govern_; }
   const std::map<Hash, Account>& accounts() const { return accounts_; }
 
   Hash StateHash();  // specs/entry.md "App hash"; caches bucket hashes
@@ -80,7 +78,6 @@ class State {
 
   Params params_;
   std::vector<MemberInfo> members_;
-  uint64_t govern_ = 1;
   std::map<Hash, Account> accounts_;
   std::map<Hash, std::optional<Account>> before_;  // what touched accounts were; nullopt: not there
   std::array<Hash, 256> buckets_{};

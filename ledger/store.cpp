@@ -209,6 +209,14 @@ class DbCursor : public Cursor {
   DbCursor(std::shared_ptr<Instance> instance, const leveldb::ReadOptions& options)
       : instance_(std::move(instance)), iterator_(instance_->db->NewIterator(options)) {}
   void Seek(std::string_view key) override { iterator_->Seek(AsSlice(key)); }
+  void SeekBefore(std::string_view key) override {
+    iterator_->Seek(AsSlice(key));
+    if (iterator_->Valid()) {
+      iterator_->Prev();
+    } else if (iterator_->status().ok()) {
+      iterator_->SeekToLast();
+    }
+  }
   void Next() override { iterator_->Next(); }
   bool Valid() const override { return iterator_->Valid(); }
   std::string_view key() const override { return FromSlice(iterator_->key()); }
@@ -380,6 +388,10 @@ WriteSet::~WriteSet() = default;
 
 void WriteSet::Clear() {
   batch_->Clear();
+}
+
+void WriteSet::Delete(std::string_view key) {
+  batch_->Delete(leveldb::Slice(key.data(), key.size()));
 }
 
 void WriteSet::Put(std::string_view key, std::string_view value) {

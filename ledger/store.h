@@ -40,6 +40,7 @@ inline constexpr std::string_view kFormatKey = "f";
 inline constexpr std::string_view kHeadKey = "h";
 inline constexpr std::string_view kParamsKey = "p";
 inline constexpr std::string_view kMembersKey = "m";
+inline constexpr std::string_view kEngineKey = "x";
 inline constexpr char kEntrySection = 'e';
 inline constexpr char kTransactionSection = 'b';
 inline constexpr char kRecordsSection = 'B';
@@ -48,8 +49,9 @@ inline constexpr char kRecordSection = 'r';
 inline constexpr char kTileSection = 't';
 inline constexpr char kCheckpointSection = 'c';
 inline constexpr char kAccountSection = 'a';
+inline constexpr char kPendingSection = 'n';
 
-// e, B, c: a section of be64 numbers.
+// e, B, c, n: a section of be64 numbers.
 Key NumberKey(char section, uint64_t number);
 // b, a: a section of 32-byte ids.
 Key IdKey(char section, const Hash& id);
@@ -65,13 +67,14 @@ std::string KeyName(std::string_view key);
 std::string EncodeNumber(uint64_t number);                                    // the value of b
 Result<uint64_t> DecodeNumber(std::string_view key, std::string_view value);  // kStoreCorrupt
 
-// Puts that are written together or not at all.
+// Changes that are written together or not at all.
 class WriteSet {
  public:
   WriteSet();
   ~WriteSet();
   void Clear();  // keeps the memory for the next block
   void Put(std::string_view key, std::string_view value);
+  void Delete(std::string_view key);
 
  private:
   friend class Store;
@@ -83,7 +86,8 @@ class WriteSet {
 class Cursor {
  public:
   virtual ~Cursor() = default;
-  virtual void Seek(std::string_view key) = 0;  // the first key at or after `key`
+  virtual void Seek(std::string_view key) = 0;        // the first key at or after `key`
+  virtual void SeekBefore(std::string_view key) = 0;  // the last key before `key`
   virtual void Next() = 0;
   virtual bool Valid() const = 0;
   virtual std::string_view key() const = 0;

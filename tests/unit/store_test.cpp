@@ -250,6 +250,56 @@ TEST_CASE("records are found by id and by digest, with others of the same prefix
   CHECK(Code(ledger.RecordAt({6, 0})) == "not_found");
 }
 
+TEST_CASE("a prepared block is invisible until it is committed, and its engine's height goes with it") {
+  Stage stage;
+  Ledger& ledger = *stage.ledger;
+  const Head before = ledger.head();
+  CHECK(ledger.engine_height() == 0);
+  const Transaction first = stage.cast.Deposit(0), second = stage.cast.Deposit(0);
+  const auto dropped = ledger.PrepareBlock({&first}, kTime + 1);
+  REQUIRE_MESSAGE(dropped, Outcome(dropped));
+  CHECK(ledger.head() == before);
+  CHECK_FALSE(ledger.FindTransaction(std::get<VerifiedBatch>(first).id)->has_value());
+
+  // Preparing anew drops what was prepared: quotas and all.
+  const auto kept = ledger.PrepareBlock({&second}, kTime + 2);
+  REQUIRE_MESSAGE(kept, Outcome(kept));
+  CHECK(kept->head.size == before.size + 1);
+  CHECK(kept->changed);
+  REQUIRE(ledger.CommitBlock(7));
+  CHECK(ledger.head() == kept->head);
+  CHECK(ledger.engine_height() == 7);
+  CHECK_FALSE(ledger.FindTransaction(std::get<VerifiedBatch>(first).id)->has_value());
+  CHECK(ledger.FindAccount(Cast::AccountOf(0))->value().used_records == 1);
+
+  const auto empty = ledger.PrepareBlock({}, kTime + 3);
+  REQUIRE(empty);
+  CHECK_FALSE(empty->changed);
+  CHECK(empty->head == kept->head);
+  REQUIRE(ledger.CommitBlock(8));
+  CHECK(ledger.head() == kept->head);
+  stage.Reopen();
+  CHECK(stage.ledger->head() == kept->head);
+  CHECK(stage.ledger->engine_height() == 8);
+  CHECK(stage.Check() == "ok");
+}
+
+TEST_CASE("blocks give the same roots and app hashes whether applied at once or in two steps") {
+  Stage one, two;
+  for (uint64_t block = 1; block <= 20; ++block) {
+    DepositOptions options;
+    options.count = block;
+    const Transaction deposit = one.cast.Deposit(0, options);
+    const auto at_once = one.ledger->ApplyBlock({&deposit, &deposit}, kTime + block);
+    const auto prepared = two.ledger->PrepareBlock({&deposit, &deposit}, kTime + block);
+    REQUIRE(at_once);
+    REQUIRE(prepared);
+    REQUIRE(two.ledger->CommitBlock(block));
+    REQUIRE(at_once->head == prepared->head);
+    REQUIRE(one.ledger->head() == two.ledger->head());
+  }
+}
+
 TEST_CASE("accounts are listed in order, page by page, as committed") {
   Stage stage;
   std::vector<Transaction> acts;

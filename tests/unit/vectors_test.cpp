@@ -142,7 +142,7 @@ void CheckAppHash(const VectorCase& vector) {
   }
   std::vector<Account> accounts;
   for (const std::string& text : Texts(vector, "accounts")) accounts.push_back(DecodeAccount(text).value());
-  State state = State::FromParts(params, members, 1, accounts);
+  State state = State::FromParts(params, members, accounts);
   CHECK(vector.Text("expect") == "ok");
   CHECK(state.StateHash() == vector.Hex32("state_hash"));
   CHECK(AppHash(vector.Integer("size"), vector.Hex32("root"), state.StateHash()) == vector.Hex32("app_hash"));
