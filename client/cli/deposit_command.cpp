@@ -186,7 +186,8 @@ Result<void> DepositRun::SendQueued(DepositReport& report) {
       if (peek.error().code != Errc::kIo) Note("warning: " + peek.error().detail);
       continue;
     }
-    if (peek->node != node_ || peek->header.account != key_->account) continue;
+    // Any node of the ledger takes what was meant for another: the ledger holds it once.
+    if (peek->header.ledger != view_.ledger || peek->header.account != key_->account) continue;
     const bool tried = !offline_;
     if (tried) {
       ASSIGN_OR_RETURN(const auto claimed, journal_->Claim(name));

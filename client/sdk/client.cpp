@@ -27,7 +27,8 @@ struct Client::Impl {
   Result<T> Run(asio::awaitable<Result<T>> call) {
     std::optional<Result<T>> out;
     std::exception_ptr failure;
-    asio::co_spawn(io, Keep(std::move(call), out), [&](std::exception_ptr error) { failure = std::move(error); });
+    asio::co_spawn(io, Keep(std::move(call), out),
+                   [&](std::exception_ptr error) { failure = std::move(error); });
     io.restart();
     bool stopped = false;
     while (!out && !failure) {
