@@ -20,6 +20,7 @@ esac
 
 . .ci/deps.sh
 need_packages test
+need_cometbft
 
 # Tests must not meet the settings, keys or proxies of the person who runs them.
 unset "${!CUNZHENG_@}" http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy

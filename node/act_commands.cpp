@@ -11,6 +11,7 @@
 #include "ledger/ledger.h"
 #include "node/commands.h"
 #include "node/log.h"
+#include "node/new_node.h"
 #include "node/node.h"
 #include "node/node_client.h"
 
@@ -21,11 +22,6 @@ constexpr size_t kListenFileLengthMax = 256;
 constexpr auto kStartWait = std::chrono::seconds(10);
 constexpr size_t kAccountsPage = 1'000;
 constexpr size_t kAnswerLengthMax = 16u << 20;
-
-uint64_t NowMs() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-}
 
 Result<Hash> ParseAccountId(const std::string& text) {
   auto id = HashFromHex(text);
@@ -119,6 +115,15 @@ Result<uint64_t> Perform(const Place& place, ledger::Action action) {
 
   // The log of an engine that runs for one act would only get between the lines of a command.
   ConfigureLog(LogFormat::kText, LogLevel::kError);
+  if (config.engine_type == "cometbft") {
+    // Alone, a member orders nothing.
+    const auto there = ApplyThere(dir, config, envelope);
+    if (!there && there.error().code == Errc::kNotFound) {
+      return Error{Errc::kUnreachable,
+                   dir.path + ": the node does not run, and an act needs the other members too"};
+    }
+    return there;
+  }
   auto opened = OpenedLedger::Open(dir, config, passphrase);
   if (opened) return ApplyHere(opened->get(), envelope);
   if (opened.error().code != Errc::kStoreLocked) return opened.error();

@@ -24,6 +24,14 @@ struct InitOptions {
 };
 Result<void> Init(const InitOptions& options);
 
+struct TestnetOptions {
+  std::string out;
+  std::string origin = "example.org/ledger";
+  uint64_t nodes = 4;
+  uint64_t base_port = 27'000;
+};
+Result<void> Testnet(const TestnetOptions& options);
+
 // Where a command finds the node and its keys.
 struct Place {
   std::string data;

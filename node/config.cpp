@@ -74,6 +74,8 @@ const std::vector<Field>& Fields() {
       {"http", "idle_timeout_ms", "For a connection between two requests.",
        IntegerField{&Config::idle_timeout_ms, 100, 3'600'000}},
 
+      {"engine", "type", "Who orders the ledger: this process alone, or CometBFT among the members' nodes.",
+       StringField{&Config::engine_type, {"embedded", "cometbft"}}},
       {"engine", "queue_count_max", "Submissions that may wait for a block; over it: 503 busy.",
        IntegerField{&Config::queue_count_max, 1, 1'000'000}},
       {"engine", "queue_bytes_max", "Bytes of them.",
@@ -87,6 +89,17 @@ const std::vector<Field>& Fields() {
        BoolField{&Config::require_clock_sync}},
       {"engine", "shutdown_timeout_ms", "Longest drain after SIGTERM.",
        IntegerField{&Config::shutdown_timeout_ms, 100, 600'000}},
+
+      {"cometbft", "abci",
+       "Where this node serves CometBFT (its proxy_app): unix:PATH, relative to the data folder, or "
+       "tcp:HOST:PORT.",
+       StringField{&Config::cometbft_abci, {}}},
+      {"cometbft", "rpc", "Where CometBFT takes transactions (its rpc.laddr): numeric HOST:PORT.",
+       StringField{&Config::cometbft_rpc, {}}},
+
+      {"peers", "members",
+       "The other members' nodes, whose cosignatures are fetched: \"MEMBER=HOST:PORT ...\".",
+       StringField{&Config::peers_members, {}}},
 
       {"store", "cache_bytes", "Block cache of the store.",
        IntegerField{&Config::cache_bytes, kMiB, uint64_t{1} << 40}},

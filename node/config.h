@@ -30,12 +30,20 @@ struct Config {
   uint64_t idle_timeout_ms = 60'000;
 
   // [engine]
+  std::string engine_type = "embedded";
   uint64_t queue_count_max = 8'192;
   uint64_t queue_bytes_max = 64u << 20;
   uint64_t block_count_max = 2'048;
   uint64_t block_bytes_max = 8u << 20;
   bool require_clock_sync = false;
   uint64_t shutdown_timeout_ms = 10'000;
+
+  // [cometbft]
+  std::string cometbft_abci = "unix:cometbft/abci.sock";
+  std::string cometbft_rpc = "127.0.0.1:26657";
+
+  // [peers]
+  std::string peers_members;
 
   // [store]
   uint64_t cache_bytes = 64u << 20;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "crypto/note.h"
 #include "ledger/checkpoint.h"
@@ -17,7 +16,7 @@ class Cosigner {
 
   // The signed note. Precondition: this process computed `checkpoint` and has synced it; the caller
   // asks for one root only per size.
-  std::string Sign(const ledger::Checkpoint& checkpoint, uint64_t now_unix_ms) const;
+  Note Sign(const ledger::Checkpoint& checkpoint, uint64_t now_unix_ms) const;
 
  private:
   NoteSigner log_;

@@ -4,6 +4,7 @@
 //   D/trust.json      for verifiers                   D/clock.json    the clock's reference
 //   D/keys/*.key      log, cosigning and account key  D/lock          held while D is in use
 //   D/ledger/         the store (LevelDB)             D/listen        the running node's address
+//   D/cometbft/       CometBFT's own folder           D/evidence/     notes of members that signed a fork
 #pragma once
 
 #include <memory>
@@ -29,6 +30,8 @@ struct DataDir {
   std::string lock() const { return path + "/lock"; }
   std::string listen() const { return path + "/listen"; }
   std::string ledger() const { return path + "/ledger"; }
+  std::string cometbft() const { return path + "/cometbft"; }
+  std::string evidence() const { return path + "/evidence"; }
   std::string keys() const { return path + "/keys"; }
   std::string log_key() const { return keys() + "/log.key"; }
   std::string cosign_key() const { return keys() + "/cosign.key"; }

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "node/log.h"
+#include "node/transactions.h"
 
 namespace cunzheng::node {
 namespace {
@@ -14,11 +15,6 @@ constexpr uint64_t kWriteFailureMs = 5'000;
 size_t LengthOf(const ledger::Transaction& transaction) {
   if (const auto* batch = std::get_if<ledger::VerifiedBatch>(&transaction)) return batch->length;
   return std::get<ledger::VerifiedAct>(transaction).act_bytes.size();
-}
-
-const Hash& IdOf(const ledger::Transaction& transaction) {
-  if (const auto* batch = std::get_if<ledger::VerifiedBatch>(&transaction)) return batch->id;
-  return std::get<ledger::VerifiedAct>(transaction).id;
 }
 
 bool IsClockResume(const ledger::Transaction& transaction) {
@@ -38,17 +34,14 @@ EmbeddedEngine::EmbeddedEngine(ledger::Ledger* ledger, ClockGuard* guard, const 
     : ledger_(ledger),
       guard_(guard),
       clock_(clock),
-      cosigner_(std::move(cosigner)),
+      checkpoints_(ledger, std::move(cosigner), metrics),
       metrics_(metrics),
       options_(std::move(options)),
       checkpoint_interval_ms_(ledger->params().checkpoint_interval_ms) {
   const ledger::Head head = ledger_->head();
   metrics_->LedgerSize(head.size);
   metrics_->Writable(true);
-  if (auto note = ledger_->CheckpointAt(head.size)) {
-    newest_ = std::make_shared<const Published>(Published{head.size, *std::move(note)});
-    checkpoint_block_ms_ = head.time_unix_ms;
-  }
+  if (checkpoints_.signed_size() == head.size) checkpoint_block_ms_ = head.time_unix_ms;
   SetUnwritable(Probe());
   MaybeCheckpoint();
   thread_ = std::thread([this] { Run(); });
@@ -85,11 +78,6 @@ Result<void> EmbeddedEngine::Writable() const {
   return writable_;
 }
 
-std::shared_ptr<const Published> EmbeddedEngine::Newest() const {
-  const std::lock_guard lock(mutex_);
-  return newest_;
-}
-
 void EmbeddedEngine::Drain() {
   {
     const std::lock_guard lock(mutex_);
@@ -110,7 +98,7 @@ void EmbeddedEngine::Run() {
     if (stopping_ && queue_.empty()) break;
   }
   // What an interval still held back is attested before the process ends.
-  if (const auto newest = Newest(); !newest || newest->size < ledger_->head().size) {
+  if (checkpoints_.signed_size() < ledger_->head().size) {
     checkpoint_block_ms_ = 0;
     MaybeCheckpoint();
   }
@@ -246,9 +234,8 @@ void EmbeddedEngine::Refuse(std::vector<Pending>* block, const Error& error) {
 
 bool EmbeddedEngine::CheckpointDue() const {
   const ledger::Head head = ledger_->head();
-  const auto newest = Newest();
-  if (newest && newest->size >= head.size) return false;
-  if (checkpoint_interval_ms_ == 0 || !newest) return true;
+  if (checkpoints_.signed_size() >= head.size) return false;
+  if (checkpoint_interval_ms_ == 0 || checkpoints_.signed_size() == 0) return true;
   const uint64_t now_ms = std::max(head.time_unix_ms, clock_->WallMs());
   return now_ms >= checkpoint_block_ms_ + checkpoint_interval_ms_;
 }
@@ -260,17 +247,8 @@ void EmbeddedEngine::MaybeCheckpoint() {
   // a commit this holds; at start and on an idle head it may not.
   if (!guard_->Stamp(head.time_unix_ms)) return;
   const uint64_t now_ms = std::max(head.time_unix_ms, clock_->WallMs());
-  auto published = std::make_shared<Published>();
-  published->size = head.size;
-  published->note = cosigner_.Sign({ledger_->genesis().origin, head.size, head.root}, now_ms);
-  if (auto stored = ledger_->StoreCheckpoint(head.size, published->note); !stored) {
-    // The note is true all the same; the next start signs the head anew if this copy is lost.
-    Log(LogLevel::kWarning, "checkpoint not stored", {{"reason", stored.error().detail}});
-  }
+  checkpoints_.Sign(head, now_ms);
   checkpoint_block_ms_ = now_ms;
-  metrics_->CheckpointSigned(head.size);
-  const std::lock_guard lock(mutex_);
-  newest_ = std::move(published);
 }
 
 Result<void> EmbeddedEngine::CheckDisk() {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "ledger/ledger.h"
+#include "node/checkpoints.h"
 #include "node/clock.h"
 #include "node/cosigner.h"
 #include "node/engine.h"
@@ -46,7 +47,8 @@ class EmbeddedEngine final : public Engine {
 
   void Submit(ledger::Transaction transaction, Completion done) override;
   Result<void> Writable() const override;
-  std::shared_ptr<const Published> Newest() const override;
+  std::shared_ptr<const Published> Newest() const override { return checkpoints_.Newest(); }
+  Result<std::string> NoteAt(uint64_t size) const override { return checkpoints_.NoteAt(size); }
   void Drain() override;
 
  private:
@@ -72,7 +74,7 @@ class EmbeddedEngine final : public Engine {
   ledger::Ledger* const ledger_;
   ClockGuard* const guard_;
   const Clock* const clock_;
-  const Cosigner cosigner_;
+  Checkpoints checkpoints_;
   Metrics* const metrics_;
   const EmbeddedEngineOptions options_;
   const uint64_t checkpoint_interval_ms_;
@@ -90,7 +92,6 @@ class EmbeddedEngine final : public Engine {
   size_t queue_bytes_ = 0;
   bool stopping_ = false;
   Result<void> writable_;
-  std::shared_ptr<const Published> newest_;
 
   std::once_flag joined_;
   std::thread thread_;  // last: starts when all else is ready

@@ -12,7 +12,7 @@
 
 namespace cunzheng::node {
 
-// A checkpoint that this node has signed; immutable and shared.
+// A checkpoint that k members, this node's among them, have signed; immutable and shared.
 struct Published {
   uint64_t size = 0;
   std::string note;
@@ -38,6 +38,8 @@ class Engine {
   virtual Result<void> Writable() const = 0;
   // The newest checkpoint; null before the first.
   virtual std::shared_ptr<const Published> Newest() const = 0;
+  // The note of `size` as this node knows it, with k cosignatures or fewer. kNotFound.
+  virtual Result<std::string> NoteAt(uint64_t size) const = 0;
   // Refuses new work, finishes what is queued, and returns when all of it is answered.
   virtual void Drain() = 0;
 };

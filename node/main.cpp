@@ -72,6 +72,20 @@ void AddInit(CLI::App* app, InitOptions* options, Command* command) {
   init->callback([=] { *command = [=] { return Init(*options); }; });
 }
 
+void AddTestnet(CLI::App* app, TestnetOptions* options, Command* command) {
+  CLI::App* testnet =
+      app->add_subcommand("testnet", "Lay out a consortium of nodes on this machine, to try it out");
+  testnet->add_option("--out", options->out, "Folder to make")->required()->type_name("DIR");
+  testnet->add_option("--nodes", options->nodes, "Members, each with a node")->check(CLI::Range(1, 16));
+  testnet->add_option("--origin", options->origin, "Name of the ledger")->type_name("NAME");
+  testnet->add_option("--base-port", options->base_port, "First of ten ports a node, on 127.0.0.1")
+      ->check(CLI::Range(1'024, 65'000));
+  testnet->footer(
+      "Consensus is CometBFT v0.38's: go install github.com/cometbft/cometbft/cmd/cometbft@v0.38.25\n\n"
+      "Example:\n  cunzhengd testnet --nodes 4 --out consortium");
+  testnet->callback([=] { *command = [=] { return Testnet(*options); }; });
+}
+
 struct AccountArguments {
   AccountAddOptions add;
   std::string account;
@@ -153,6 +167,8 @@ int Main(int argc, char** argv) {
   std::string out, reason;
 
   AddInit(&app, &init, &command);
+  TestnetOptions testnet;
+  AddTestnet(&app, &testnet, &command);
 
   CLI::App* run = app.add_subcommand("run", "Serve until SIGTERM");
   AddPlace(run, &place, true);

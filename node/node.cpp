@@ -1,8 +1,10 @@
 #include "node/node.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <thread>
@@ -11,6 +13,7 @@
 #include "ledger/trust.h"
 #include "node/api.h"
 #include "node/clock.h"
+#include "node/cometbft/comet_engine.h"
 #include "node/embedded_engine.h"
 #include "node/http_server.h"
 #include "node/log.h"
@@ -49,6 +52,22 @@ EmbeddedEngineOptions EngineOptions(const DataDir& dir, const Config& config) {
   return options;
 }
 
+Result<CometEngineOptions> CometOptions(const DataDir& dir, const Config& config,
+                                        const ledger::Genesis& genesis) {
+  CometEngineOptions options;
+  options.member = config.member;
+  options.abci_address = config.cometbft_abci;
+  if (options.abci_address.starts_with("unix:")) {
+    options.abci_address = "unix:" + dir.Resolve(options.abci_address.substr(5));
+  }
+  options.rpc_address = config.cometbft_rpc;
+  ASSIGN_OR_RETURN(options.peers, ParsePeers(config.peers_members, genesis, config.member));
+  options.evidence_folder = dir.evidence();
+  options.queue_count_max = config.queue_count_max;
+  options.queue_bytes_max = config.queue_bytes_max;
+  return options;
+}
+
 sigset_t StopSignals() {
   sigset_t set;
   sigemptyset(&set);
@@ -66,7 +85,7 @@ struct OpenedLedger::Impl {
   Metrics metrics;
   std::unique_ptr<ledger::Ledger> ledger;
   std::optional<ClockGuard> guard;
-  std::unique_ptr<EmbeddedEngine> engine;
+  std::unique_ptr<Engine> engine;
 };
 
 OpenedLedger::OpenedLedger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -81,6 +100,12 @@ Result<std::unique_ptr<OpenedLedger>> OpenedLedger::Open(const DataDir& dir, con
   ledger::OpenOptions options;
   options.cache_bytes = config.cache_bytes;
   options.write_buffer_bytes = config.write_buffer_bytes;
+  struct stat folder {};
+  if (config.engine_type == "cometbft" && stat(dir.ledger().c_str(), &folder) != 0 && errno == ENOENT) {
+    // The other members have it all: CometBFT replays the chain, and every block's hash is checked.
+    Log(LogLevel::kWarning, "no ledger here; it is built anew from genesis and the engine's blocks");
+    RETURN_IF_ERROR(ledger::Ledger::Create(dir.ledger(), genesis.bytes));
+  }
   ASSIGN_OR_RETURN(impl->ledger, ledger::Ledger::Open(dir.ledger(), options));
   if (impl->ledger->genesis_bytes() != genesis.bytes) {
     return Error{Errc::kWrongLedger, dir.ledger() + ": holds another ledger than genesis.json"};
@@ -91,9 +116,20 @@ Result<std::unique_ptr<OpenedLedger>> OpenedLedger::Open(const DataDir& dir, con
     Log(LogLevel::kWarning,
         "the kernel says that the clock is not synchronised; set require_clock_sync where NTP runs");
   }
-  impl->engine = std::make_unique<EmbeddedEngine>(impl->ledger.get(), &*impl->guard, &impl->clock,
-                                                  Cosigner(std::move(keys.log), std::move(keys.cosign)),
-                                                  &impl->metrics, EngineOptions(dir, config));
+  Cosigner cosigner(std::move(keys.log), std::move(keys.cosign));
+  if (config.engine_type == "cometbft") {
+    ASSIGN_OR_RETURN(CometEngineOptions comet, CometOptions(dir, config, genesis.genesis));
+    ASSIGN_OR_RETURN(impl->engine, CometEngine::Start(impl->ledger.get(), &*impl->guard, &impl->clock,
+                                                      std::move(cosigner), &impl->metrics, std::move(comet)));
+  } else if (genesis.genesis.k > 1) {
+    return Error{Errc::kUsage,
+                 "config: engine.type: embedded orders alone, and this ledger needs the cosignatures of " +
+                     std::to_string(genesis.genesis.k) + " members"};
+  } else {
+    impl->engine =
+        std::make_unique<EmbeddedEngine>(impl->ledger.get(), &*impl->guard, &impl->clock, std::move(cosigner),
+                                         &impl->metrics, EngineOptions(dir, config));
+  }
   return std::unique_ptr<OpenedLedger>(new OpenedLedger(std::move(impl)));
 }
 

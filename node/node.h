@@ -14,7 +14,7 @@
 
 namespace cunzheng::node {
 
-// The ledger and the embedded engine of a data folder, under its lock. Members end in the order
+// The ledger and the engine of a data folder, under its lock. Members end in the order
 // that they need: engine, then ledger, then lock.
 class OpenedLedger {
  public:

@@ -230,6 +230,14 @@ Result<Response> GetCheckpointCovering(const ReadContext& context, const Target&
   return Text(std::move(note));
 }
 
+Result<Response> GetCosignatures(const ReadContext& context, const Target& target) {
+  RETURN_IF_ERROR(target.AllowOnly({}));
+  ASSIGN_OR_RETURN(const uint64_t size,
+                   ParseDecimal(*target.After("/v1/cosignatures/"), 1, json::kIntegerMax, "checkpoint size"));
+  ASSIGN_OR_RETURN(std::string note, context.engine.NoteAt(size));
+  return Text(std::move(note));
+}
+
 Result<Response> GetTile(const ReadContext& context, const Target& target) {
   RETURN_IF_ERROR(target.AllowOnly({}));
   ASSIGN_OR_RETURN(const TileTarget tile, ParseTileTarget(*target.After("/tile/")));
@@ -280,6 +288,7 @@ constexpr ReadRoute kRoutes[]{
     {"/v1/accounts/", true, GetAccount},
     {"/v1/trust", false, GetTrust},
     {"/v1/checkpoints/", true, GetCheckpointCovering},
+    {"/v1/cosignatures/", true, GetCosignatures},
     {"/checkpoint", false, GetCheckpoint},
     {"/tile/", true, GetTile},
     {"/healthz", false, GetHealth},

@@ -1,0 +1,146 @@
+#include "node/checkpoints.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "node/log.h"
+
+namespace cunzheng::node {
+namespace {
+
+bool IsLineOf(const NoteSignature& line, const NoteKey& key) {
+  return line.name == key.name && line.key_id == key.Id();
+}
+
+bool HasLineOf(const Note& note, const NoteKey& key) {
+  return std::any_of(note.signatures.begin(), note.signatures.end(),
+                     [&](const NoteSignature& line) { return IsLineOf(line, key); });
+}
+
+}  // namespace
+
+Checkpoints::Checkpoints(ledger::Ledger* ledger, Cosigner cosigner, Metrics* metrics)
+    : ledger_(ledger), cosigner_(std::move(cosigner)), metrics_(metrics) {
+  const auto pending = ledger_->PendingCheckpoints(kPendingMax);
+  for (const uint64_t size : pending ? *pending : std::vector<uint64_t>{}) {
+    const auto text = ledger_->PendingCheckpointAt(size);
+    auto note = text ? ParseNote(*text) : text.error();
+    if (note) pending_.emplace(size, *std::move(note));
+  }
+  if (!pending_.empty()) signed_size_ = pending_.rbegin()->first;
+  if (auto note = ledger_->NewestCheckpoint(); note && *note) {
+    signed_size_ = std::max(signed_size_, (*note)->first);
+    newest_ = std::make_shared<const Published>(Published{(*note)->first, std::move((*note)->second)});
+  }
+}
+
+void Checkpoints::Sign(const ledger::Head& head, uint64_t now_unix_ms) {
+  std::unique_lock lock(mutex_);
+  if (signed_size_ >= head.size) return;
+  signed_size_ = head.size;
+  Keep(head.size, cosigner_.Sign({ledger_->genesis().origin, head.size, head.root}, now_unix_ms), &lock);
+  metrics_->CheckpointSigned(head.size);
+}
+
+size_t Checkpoints::MembersIn(const Note& note) const {
+  const auto& members = ledger_->genesis().members;
+  return static_cast<size_t>(
+      std::count_if(members.begin(), members.end(),
+                    [&](const ledger::MemberInfo& member) { return HasLineOf(note, member.cosign_key); }));
+}
+
+// Every line in `note` has been verified, or is this node's own.
+void Checkpoints::Keep(uint64_t size, const Note& note, std::unique_lock<std::mutex>* lock) {
+  const std::string text = EncodeNote(note);
+  const bool attested = MembersIn(note) >= ledger_->genesis().k;
+  const auto stored =
+      attested ? ledger_->StoreCheckpoint(size, text) : ledger_->StorePendingCheckpoint(size, text);
+  if (!stored) {
+    // The note is true all the same; the next start signs the head anew if this copy is lost.
+    Log(LogLevel::kWarning, "checkpoint not stored", {{"reason", stored.error().detail}});
+  }
+  if (!attested) {
+    pending_[size] = note;
+    if (pending_.size() > kPendingMax) pending_.erase(pending_.begin());
+    changed_.notify_all();
+    return;
+  }
+  pending_.erase(size);
+  if (!newest_ || newest_->size < size) {
+    newest_ = std::make_shared<const Published>(Published{size, text});
+    if (attested_) {
+      lock->unlock();
+      attested_();
+    }
+  }
+}
+
+uint64_t Checkpoints::signed_size() const {
+  const std::lock_guard lock(mutex_);
+  return signed_size_;
+}
+
+std::shared_ptr<const Published> Checkpoints::Newest() const {
+  const std::lock_guard lock(mutex_);
+  return newest_;
+}
+
+Result<std::string> Checkpoints::NoteAt(uint64_t size) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto it = pending_.find(size); it != pending_.end()) return EncodeNote(it->second);
+  }
+  if (auto note = ledger_->CheckpointAt(size)) return note;
+  return ledger_->PendingCheckpointAt(size);
+}
+
+Result<void> Checkpoints::Add(const ledger::MemberInfo& member, uint64_t size, const std::string& note_text) {
+  ASSIGN_OR_RETURN(const ledger::SignedCheckpoint theirs, ledger::ParseCheckpoint(note_text));
+  const NoteSignature* line = nullptr;
+  for (const NoteSignature& each : theirs.note.signatures) {
+    if (IsLineOf(each, member.cosign_key)) line = &each;
+  }
+  if (line == nullptr) return Error{Errc::kSignatureInvalid, "note: no line of " + member.id};
+  RETURN_IF_ERROR(VerifyNoteSignature(theirs.note, *line, member.cosign_key));
+  std::unique_lock lock(mutex_);
+  const auto it = pending_.find(size);
+  if (it == pending_.end()) {
+    return Error{Errc::kNotFound, "checkpoint: none of size " + std::to_string(size) + " waits"};
+  }
+  if (theirs.note.body != it->second.body) {
+    if (theirs.checkpoint.size == size) {
+      return Error{Errc::kRootMismatch,
+                   "checkpoint: " + member.id + " signed another root for size " + std::to_string(size)};
+    }
+    return Error{Errc::kNoteMalformed, "checkpoint: of another size than was asked for"};
+  }
+  Note note = it->second;
+  if (HasLineOf(note, member.cosign_key)) return {};
+  if (note.signatures.size() == kNoteSignaturesMax) return {};
+  note.signatures.push_back(*line);
+  Keep(size, note, &lock);
+  return {};
+}
+
+std::optional<uint64_t> Checkpoints::NextLacking(const ledger::MemberInfo& member, uint64_t after,
+                                                 uint64_t wait_ms) const {
+  std::unique_lock lock(mutex_);
+  std::optional<uint64_t> found;
+  changed_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] {
+    for (auto it = pending_.upper_bound(after); !stopping_ && it != pending_.end(); ++it) {
+      if (HasLineOf(it->second, member.cosign_key)) continue;
+      found = it->first;
+      return true;
+    }
+    return stopping_;
+  });
+  return found;
+}
+
+void Checkpoints::Stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  changed_.notify_all();
+}
+
+}  // namespace cunzheng::node

@@ -1,0 +1,133 @@
+#include "node/cometbft/rpc_client.h"
+
+#include <openssl/evp.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/json/src.hpp>
+#include <chrono>
+#include <functional>
+#include <optional>
+
+#include "node/config.h"
+
+namespace cunzheng::node {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+
+constexpr auto kTimeout = std::chrono::seconds(10);
+constexpr uint64_t kAnswerLengthMax = 1u << 20;
+
+std::string Base64(std::string_view bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  out.resize(static_cast<size_t>(length));
+  return out;
+}
+
+std::string StringAt(const boost::json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(boost::json::string_view(key.data(), key.size()));
+  if (value == nullptr || !value->is_string()) return {};
+  return std::string(value->get_string());
+}
+
+}  // namespace
+
+struct RpcClient::Impl {
+  explicit Impl(asio::ip::tcp::endpoint to) : endpoint(std::move(to)) {}
+
+  // Runs one asynchronous operation to its end; the stream's own timer bounds it.
+  beast::error_code Await(const std::function<void(std::function<void(beast::error_code)>)>& start) {
+    beast::error_code result = asio::error::operation_aborted;
+    start([&](beast::error_code error) { result = error; });
+    io.restart();
+    io.run();
+    return result;
+  }
+
+  // The body of the answer. A connection that CometBFT closed between two requests shows by an error.
+  beast::error_code Exchange(const http::request<http::string_body>& request, std::string* answer) {
+    beast::error_code error;
+    if (!stream) {
+      stream.emplace(io);
+      stream->expires_after(kTimeout);
+      error = Await([&](auto done) { stream->async_connect(endpoint, done); });
+      if (!error) stream->socket().set_option(asio::ip::tcp::no_delay(true), error);
+    }
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(kAnswerLengthMax);
+    if (!error) {
+      stream->expires_after(kTimeout);
+      error = Await([&](auto done) {
+        http::async_write(*stream, request, [done](beast::error_code e, size_t) { done(e); });
+      });
+    }
+    if (!error) {
+      error = Await([&](auto done) {
+        http::async_read(*stream, buffer, parser, [done](beast::error_code e, size_t) { done(e); });
+      });
+    }
+    if (error || !parser.get().keep_alive()) {
+      stream.reset();
+      buffer.clear();
+    }
+    if (!error) *answer = std::move(parser.get().body());
+    return error;
+  }
+
+  const asio::ip::tcp::endpoint endpoint;
+  asio::io_context io{1};
+  std::optional<beast::tcp_stream> stream;
+  beast::flat_buffer buffer;
+};
+
+RpcClient::RpcClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RpcClient::~RpcClient() = default;
+
+Result<std::unique_ptr<RpcClient>> RpcClient::Make(const std::string& address) {
+  ASSIGN_OR_RETURN(const ListenAddress parsed, ParseListenAddress(address));
+  return std::unique_ptr<RpcClient>(new RpcClient(
+      std::make_unique<Impl>(asio::ip::tcp::endpoint(asio::ip::make_address(parsed.host), parsed.port))));
+}
+
+Result<void> RpcClient::Broadcast(std::string_view envelope) {
+  http::request<http::string_body> request(http::verb::post, "/", 11);
+  request.set(http::field::host, "cometbft");
+  request.set(http::field::content_type, "application/json");
+  request.body() = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"broadcast_tx_sync\",\"params\":{\"tx\":\"" +
+                   Base64(envelope) + "\"}}";
+  request.prepare_payload();
+  std::string answer;
+  const bool reused = impl_->stream.has_value();
+  auto error = impl_->Exchange(request, &answer);
+  // Sending twice is harmless: the ledger holds a transaction once.
+  if (error && reused) error = impl_->Exchange(request, &answer);
+  if (error) return Error{Errc::kUnreachable, "CometBFT: " + error.message()};
+
+  boost::system::error_code bad;
+  const auto document = boost::json::parse(answer, bad);
+  if (bad || !document.is_object())
+    return Error{Errc::kUnreachable, "CometBFT: its answer is no JSON object"};
+  if (const auto* failure = document.get_object().if_contains("error"); failure && failure->is_object()) {
+    const std::string data = StringAt(failure->get_object(), "data");
+    if (data.find("already exists in cache") != std::string::npos) return {};
+    return Error{Errc::kBusy, "CometBFT: " + StringAt(failure->get_object(), "message") + ": " + data};
+  }
+  const auto* result = document.get_object().if_contains("result");
+  const auto* code = result && result->is_object() ? result->get_object().if_contains("code") : nullptr;
+  if (code == nullptr || !code->is_number())
+    return Error{Errc::kUnreachable, "CometBFT: its answer has no code"};
+  if (code->to_number<int64_t>(bad) != 0) {
+    return Error{Errc::kBusy, "CometBFT: " + StringAt(result->get_object(), "log")};
+  }
+  return {};
+}
+
+}  // namespace cunzheng::node

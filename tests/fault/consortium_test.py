@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Four institutions' nodes on 127.0.0.1 under real CometBFT: deposits through each, receipts with 3 of 4 cosignatures
+verified offline, and what may befall them meanwhile: one killed, one stopped, one cut off from its engine, two gone, one
+whose data is wiped. Afterwards every acknowledged receipt verifies and all four ledgers are the same."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+NODES = 4
+FULL = bool(os.environ.get("CUNZHENG_FULL"))
+
+
+def say(text):
+    print(f"{time.monotonic() - BEGAN:6.1f} s  {text}", flush=True)
+
+
+BEGAN = time.monotonic()
+
+
+def free_ports():
+    """The first of ten ports a node that nobody has, below those that the kernel hands out."""
+    start = os.getpid() % 120
+    for number in range(120):
+        base = 20_000 + (start + number) % 120 * 100
+        try:
+            for port in (base + 10 * node + kind for node in range(NODES) for kind in range(3)):
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", port))
+            return base
+        except OSError:
+            continue
+    raise AssertionError("no free ports from 20000 to 32000")
+
+
+class Consortium:
+    def __init__(self, folder):
+        self.folder = folder
+        self.data = folder / "c"
+        self.base_port = free_ports()
+        self.env = dict(os.environ, HOME=str(folder), CUNZHENG_PASSPHRASE="only for this test")
+        self.processes = {}
+        self.run("cunzhengd", "testnet", "--nodes", str(NODES), "--out", self.data, "--base-port", str(self.base_port))
+        self.run("cunzheng", "keygen", "--out", folder / "key")
+        self.trust = folder / "trust.json"
+        shutil.copy(self.data / "node1/trust.json", self.trust)
+
+    def run(self, *command, check=True, timeout=90):
+        done = subprocess.run([str(part) for part in command], env=self.env, capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def url(self, node):
+        return f"http://127.0.0.1:{self.base_port + 10 * (node - 1)}"
+
+    def start(self, node, what=("cunzhengd", "cometbft")):
+        home = self.data / f"node{node}"
+        commands = {"cunzhengd": ["cunzhengd", "run", "--data", str(home)],
+                    "cometbft": ["cometbft", "start", "--home", str(home / "cometbft")]}
+        for name in what:
+            log = open(self.folder / f"{name}{node}.log", "ab")
+            self.processes[name, node] = subprocess.Popen(commands[name], env=self.env, stdout=log, stderr=log)
+            if name == "cunzhengd":
+                self.wait(lambda: (home / "cometbft/abci.sock").exists(), 30, f"node {node} starts")
+
+    def signal(self, node, number, what=("cometbft", "cunzhengd")):
+        for name in what:
+            process = self.processes[name, node]
+            process.send_signal(number)
+            if number in (signal.SIGKILL, signal.SIGTERM):
+                process.wait(timeout=60)
+
+    def kill(self, node):
+        self.signal(node, signal.SIGKILL)
+        (self.data / f"node{node}/cometbft/abci.sock").unlink(missing_ok=True)
+
+    def stop_all(self):
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+        for process in self.processes.values():
+            process.wait(timeout=30)
+
+    def ledger(self, node):
+        with urllib.request.urlopen(self.url(node) + "/v1/ledger", timeout=10) as answer:
+            return json.load(answer)
+
+    @staticmethod
+    def wait(condition, seconds, what):
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except OSError:
+                pass
+            if time.monotonic() > end:
+                raise AssertionError(f"not within {seconds} s: {what}")
+            time.sleep(0.1)
+
+    def agree(self, seconds=60):
+        """All nodes come to the same head."""
+        heads = []
+
+        def same():
+            heads[:] = [self.ledger(node) for node in range(1, NODES + 1)]
+            return len({(head["size"], head["root"], head["app_hash"], head["time_unix_ms"]) for head in heads}) == 1
+        self.wait(same, seconds, f"four equal ledgers: {heads}")
+        return heads[0]
+
+
+class Depositor(threading.Thread):
+    """Deposits one file after another, through any node that answers, until told to stop."""
+
+    def __init__(self, consortium, name):
+        super().__init__()
+        self.consortium, self.name_ = consortium, name
+        self.folder = consortium.folder / name
+        self.folder.mkdir()
+        self.submitted, self.acknowledged, self.stopping = [], [], False
+        self.env = dict(consortium.env, XDG_STATE_HOME=str(self.folder / "state"))
+
+    def deposit(self, path, node, timeout=60):
+        return subprocess.run(["cunzheng", "deposit", "--node", self.consortium.url(node), "--key",
+                               str(self.consortium.folder / "key"), str(path)],
+                              env=self.env, capture_output=True, text=True, timeout=timeout)
+
+    def run(self):
+        number = 0
+        while not self.stopping:
+            number += 1
+            path = self.folder / f"{number}.txt"
+            path.write_text(f"{self.name_} {number} {os.urandom(8).hex()}\n")
+            self.submitted.append(path)
+            # The same file again, through another node, until it has its receipt.
+            for attempt in range(200):
+                done = self.deposit(path, 1 + (number + attempt) % NODES)
+                if done.returncode == 0 and pathlib.Path(f"{path}.receipt.json").exists():
+                    self.acknowledged.append(path)
+                    break
+                if self.stopping:
+                    break
+                time.sleep(0.2)
+
+
+def check_receipts(consortium, depositors):
+    """Every acknowledged receipt verifies offline; none was lost or doubled. Returns the counts."""
+    submitted = sum(len(each.submitted) for each in depositors)
+    acknowledged = [path for each in depositors for path in each.acknowledged]
+    entries = {}
+    for path in acknowledged:
+        done = consortium.run("cunzheng", "verify", path, "--trust", consortium.trust, "--json", check=False)
+        assert done.returncode == 0, f"{path}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        receipt = json.loads(pathlib.Path(f"{path}.receipt.json").read_text())
+        entries.setdefault((receipt["index"], receipt["batch"]["index"]), []).append(path)
+    doubled = 0
+    for path in acknowledged:
+        digest = json.loads(json.loads(pathlib.Path(f"{path}.receipt.json").read_text())["record"])["digest"]["sha256"]
+        for node in range(1, NODES + 1):
+            with urllib.request.urlopen(f"{consortium.url(node)}/v1/records?sha256={digest}", timeout=10) as answer:
+                items = json.load(answer)["items"]
+            assert items, f"{path}: lost on node {node}"
+            doubled += len(items) - 1
+    assert all(len(paths) == 1 for paths in entries.values())
+    return submitted, len(acknowledged), doubled
+
+
+def main():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="cz-", dir="/tmp"))
+    consortium = Consortium(folder)
+    depositors = []
+    try:
+        for node in range(1, NODES + 1):
+            consortium.start(node)
+        consortium.wait(lambda: consortium.ledger(1)["writable"], 30, "the first node answers")
+        consortium.run("cunzhengd", "account", "add", "--data", consortium.data / "node1", "--account-key",
+                       folder / "key.pub", "--name", "某公司")
+        say("account added through node 1")
+
+        # Through each node, and the verdict counts institutions.
+        for node in range(1, NODES + 1):
+            path = folder / f"first{node}.txt"
+            path.write_text(f"through node {node}\n")
+            consortium.run("cunzheng", "deposit", "--node", consortium.url(node), "--key", folder / "key", path)
+            report = consortium.run("cunzheng", "verify", path, "--trust", consortium.trust)
+            assert "3 needed, up to 1 may lie" in report.stdout, report.stdout
+        say(f"deposits through each node verify with 3 of 4; ledgers agree at size {consortium.agree()['size']}")
+
+        # After an idle while the median of the last votes is old; the entry's time is not.
+        time.sleep(60 if FULL else 8)
+        path = folder / "idle.txt"
+        path.write_text("after idling\n")
+        before = time.time()
+        consortium.run("cunzheng", "deposit", "--node", consortium.url(2), "--key", folder / "key", path)
+        entry = json.loads(json.loads(pathlib.Path(f"{path}.receipt.json").read_text())["entry"])
+        off = entry["time_unix_ms"] / 1000 - before
+        assert abs(off) < 2 + (time.time() - before), f"entry time is {off:.1f} s from the deposit's"
+        say(f"after idling an entry's time is {off:+.2f} s from the deposit's start")
+
+        depositors = [Depositor(consortium, name) for name in ("left", "right")]
+        for each in depositors:
+            each.start()
+
+        def progress(what, seconds=60):
+            """Deposits go on: three more are acknowledged."""
+            target = sum(len(each.acknowledged) for each in depositors) + 3
+            consortium.wait(lambda: sum(len(each.acknowledged) for each in depositors) >= target, seconds, what)
+            say(f"deposits go on {what}")
+
+        rounds = 3 if FULL else 1
+        for number in range(rounds):
+            victim = 1 + number % NODES
+            progress("with four nodes")
+            consortium.kill(victim)
+            progress(f"with node {victim} killed (kill -9)")
+            consortium.start(victim)
+            progress(f"with node {victim} back")
+            other = victim % NODES + 1
+            consortium.signal(other, signal.SIGSTOP)
+            progress(f"with node {other} stopped")
+            consortium.signal(other, signal.SIGCONT)
+            progress(f"with node {other} going on")
+
+        # Two of four: nothing may be acknowledged that was not decided before.
+        consortium.kill(3)
+        consortium.kill(4)
+        time.sleep(3)
+        held = sum(len(each.acknowledged) for each in depositors)
+        time.sleep(5)
+        now = sum(len(each.acknowledged) for each in depositors)
+        assert now == held, f"{now - held} deposits were acknowledged by two of four nodes"
+        say("with two nodes gone nothing is acknowledged")
+        consortium.start(3)
+        progress("with three again", 90)
+        # The fourth lost all its data but its keys and configuration: it executes the chain anew.
+        home = consortium.data / "node4"
+        shutil.rmtree(home / "ledger")
+        for path in (home / "cometbft/data").iterdir():
+            if path.name == "priv_validator_state.json":
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        consortium.start(4)
+        progress("while a wiped node catches up")
+        # A rolling restart, each by SIGTERM.
+        for node in range(1, NODES + 1):
+            consortium.signal(node, signal.SIGTERM, ("cunzhengd",))
+            consortium.processes["cometbft", node].kill()
+            consortium.processes["cometbft", node].wait()
+            consortium.start(node)
+            progress(f"after the restart of node {node}")
+
+        for each in depositors:
+            each.stopping = True
+        for each in depositors:
+            each.join()
+        head = consortium.agree()
+        submitted, acknowledged, doubled = check_receipts(consortium, depositors)
+        for node in range(1, NODES + 1):
+            consortium.signal(node, signal.SIGTERM, ("cunzhengd",))
+            consortium.processes["cometbft", node].kill()
+            consortium.processes["cometbft", node].wait()
+        for node in range(1, NODES + 1):
+            report = consortium.run("cunzhengd", "check", "--data", consortium.data / f"node{node}")
+            assert f"ok: {head['size']} entries" in report.stdout, report.stdout
+        say(f"submitted {submitted}, acknowledged {acknowledged}, lost 0, duplicated {doubled}; four ledgers agree at size "
+            f"{head['size']}")
+        assert doubled == 0
+        assert acknowledged > 20
+    except BaseException:
+        for path in sorted(folder.glob("*.log")):
+            print(f"== {path.name}\n" + "".join(path.read_text(errors="replace").splitlines(True)[-15:]), file=sys.stderr)
+        raise
+    finally:
+        for each in depositors:
+            each.stopping = True
+        consortium.stop_all()
+        for each in depositors:
+            if each.is_alive():
+                each.join()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
