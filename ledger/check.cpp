@@ -12,7 +12,7 @@
 namespace cunzheng::ledger {
 namespace {
 
-constexpr std::string_view kSections = "Babcdefhmnprtx";
+constexpr std::string_view kSections = "Babcdefhimnprtx";
 constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 
 Error Wrong(std::string_view key, const std::string& what) {
@@ -93,7 +93,7 @@ class Checker final : public History {
       if (key.empty() || kSections.find(key[0]) == std::string_view::npos) {
         return Wrong(key, "no such key in the store's format");
       }
-      if (std::string_view("fhmpx").find(key[0]) != std::string_view::npos) {
+      if (std::string_view("fhimpx").find(key[0]) != std::string_view::npos) {
         if (key.size() != 1) return Wrong(key, "no such key in the store's format");
         cursor->Next();
       } else {

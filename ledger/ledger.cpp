@@ -365,6 +365,13 @@ Result<BlockResult> Ledger::ApplyBlock(const std::vector<const Transaction*>& tr
   return result;
 }
 
+Result<void> Ledger::SetRunMark(const Hash& mark) {
+  const std::lock_guard lock(impl_->write_mutex);
+  WriteSet set;
+  set.Put(kRunKey, AsText(mark));
+  return impl_->store->Write(set, true);
+}
+
 uint64_t Ledger::engine_height() const {
   return impl_->view()->engine_height;
 }

@@ -94,6 +94,9 @@ class Ledger {
   Result<BlockResult> PrepareBlock(const std::vector<const Transaction*>& transactions,
                                    uint64_t time_unix_ms);
   Result<void> CommitBlock(uint64_t engine_height);
+  // A mark that whoever runs the ledger leaves in it, to know it again; synced.
+  Result<std::optional<Hash>> RunMark() const;
+  Result<void> SetRunMark(const Hash& mark);
   // The height of the last CommitBlock; 0 before the first.
   uint64_t engine_height() const;
 

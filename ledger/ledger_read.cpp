@@ -226,6 +226,15 @@ Result<std::string> Ledger::CheckpointAt(uint64_t size) const {
   return std::move(*note);
 }
 
+Result<std::optional<Hash>> Ledger::RunMark() const {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, impl_->store->Get(kRunKey));
+  if (!value) return std::optional<Hash>();
+  Hash mark{};
+  if (value->size() != mark.size()) return Error{Errc::kStoreCorrupt, "i: must be 32 bytes"};
+  std::copy(value->begin(), value->end(), mark.begin());
+  return std::optional(mark);
+}
+
 Result<std::optional<std::pair<uint64_t, std::string>>> Ledger::NewestCheckpoint() const {
   const char after = kCheckpointSection + 1;
   const auto cursor = impl_->store->Scan();

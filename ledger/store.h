@@ -41,6 +41,7 @@ inline constexpr std::string_view kHeadKey = "h";
 inline constexpr std::string_view kParamsKey = "p";
 inline constexpr std::string_view kMembersKey = "m";
 inline constexpr std::string_view kEngineKey = "x";
+inline constexpr std::string_view kRunKey = "i";
 inline constexpr char kEntrySection = 'e';
 inline constexpr char kTransactionSection = 'b';
 inline constexpr char kRecordsSection = 'B';

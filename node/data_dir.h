@@ -5,6 +5,7 @@
 //   D/keys/*.key      log, cosigning and account key  D/lock          held while D is in use
 //   D/ledger/         the store (LevelDB)             D/listen        the running node's address
 //   D/cometbft/       CometBFT's own folder           D/evidence/     notes of members that signed a fork
+//   D/run             the last run's mark
 #pragma once
 
 #include <memory>
@@ -27,6 +28,7 @@ struct DataDir {
   std::string trust() const { return path + "/trust.json"; }
   std::string config() const { return path + "/config.toml"; }
   std::string clock() const { return path + "/clock.json"; }
+  std::string run() const { return path + "/run"; }
   std::string lock() const { return path + "/lock"; }
   std::string listen() const { return path + "/listen"; }
   std::string ledger() const { return path + "/ledger"; }

@@ -245,6 +245,12 @@ std::string HintFor(const Error& error, const std::string& data) {
                " --origin example.org/ledger; remove what an interrupted init left";
       }
       return error.detail.starts_with("checkpoint") ? "start the node once; it signs the head" : "";
+    case Errc::kWrongLedger:
+      return error.detail.find("an older copy") == std::string::npos
+                 ? ""
+                 : "put the newest copy of ledger/ back; if it is lost, begin a new ledger: receipts that "
+                   "were given "
+                   "out since would contradict this one";
     case Errc::kClockUnsound:
       return "when the clock is right: cunzhengd clock resume --data " + data + " --reason \"...\"";
     case Errc::kUnreachable:

@@ -17,6 +17,7 @@
 #include "node/embedded_engine.h"
 #include "node/http_server.h"
 #include "node/log.h"
+#include "node/run_mark.h"
 
 namespace cunzheng::node {
 namespace {
@@ -126,6 +127,7 @@ Result<std::unique_ptr<OpenedLedger>> OpenedLedger::Open(const DataDir& dir, con
                  "config: engine.type: embedded orders alone, and this ledger needs the cosignatures of " +
                      std::to_string(genesis.genesis.k) + " members"};
   } else {
+    RETURN_IF_ERROR(MarkRun(dir, impl->ledger.get()));
     impl->engine =
         std::make_unique<EmbeddedEngine>(impl->ledger.get(), &*impl->guard, &impl->clock, std::move(cosigner),
                                          &impl->metrics, EngineOptions(dir, config));

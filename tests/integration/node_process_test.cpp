@@ -102,6 +102,43 @@ TEST_CASE("a second node on one data folder is refused, and so are check and exp
   CHECK(node.Connect().Get("/readyz").status == 200);
 }
 
+TEST_CASE("an older copy of the ledger, put back, is refused before anything is signed") {
+  TestNode node;
+  node.Start();
+  const PrivateKey key = node.AddAccount("Backup");
+  const auto deposit = [&](const std::string& text) {
+    const auto batch = MakeBatch(node.ledger(), key, text);
+    REQUIRE(node.Connect().Post("/v1/batches", batch.envelope).status == 200);
+  };
+  deposit("before the copy");
+  CHECK(node.Stop() == 0);
+  namespace fs = std::filesystem;
+  const std::string ledger = node.data() + "/ledger", copy = node.folder() + "/copy";
+  fs::copy(ledger, copy, fs::copy_options::recursive);
+  // The newest copy is welcome, however often.
+  fs::remove_all(ledger);
+  fs::copy(copy, ledger, fs::copy_options::recursive);
+  node.Start();
+  deposit("after the copy");
+  CHECK(node.Stop() == 0);
+  fs::rename(ledger, node.folder() + "/newest");
+  fs::copy(copy, ledger, fs::copy_options::recursive);
+  const CommandResult refused = node.Command({"run"});
+  CHECK(refused.exit_code == 1);
+  CHECK(refused.err.find("error: wrong_ledger: ") != std::string::npos);
+  CHECK(refused.err.find("an older copy") != std::string::npos);
+  CHECK(refused.err.find("hint: put the newest copy") != std::string::npos);
+  // So is an act, which would be a block of its own.
+  CHECK(node.Command({"clock", "resume", "--reason", "r"}).exit_code == 1);
+  fs::remove_all(ledger);
+  fs::rename(node.folder() + "/newest", ledger);
+  node.Start();
+  deposit("with the newest");
+  CHECK(node.Stop(SIGKILL) == -SIGKILL);
+  node.Start();
+  deposit("after a crash");
+}
+
 TEST_CASE("a slow header is answered 408 and an idle connection is closed") {
   TestNode node(
       {{"http.header_timeout_ms", "500"}, {"http.idle_timeout_ms", "700"}, {"http.body_timeout_ms", "500"}});
