@@ -117,7 +117,7 @@ Result<uint64_t> Perform(const Place& place, ledger::Action action) {
   ConfigureLog(LogFormat::kText, LogLevel::kError);
   if (config.engine_type == "cometbft") {
     // Alone, a member orders nothing.
-    const auto there = ApplyThere(dir, config, envelope);
+    auto there = ApplyThere(dir, config, envelope);
     if (!there && there.error().code == Errc::kNotFound) {
       return Error{Errc::kUnreachable,
                    dir.path + ": the node does not run, and an act needs the other members too"};

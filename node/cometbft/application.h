@@ -55,7 +55,7 @@ class Application {
   // why the process must not go on: a disk error in the middle of a block, which CometBFT cannot be told to
   // retry.
   struct Hooks {
-    std::function<void(CommittedBlock)> committed;
+    std::function<void(const CommittedBlock&)> committed;
     std::function<void(const Error&)> fatal;
   };
   Application(ledger::Ledger* ledger, TransactionCache* transactions, const Clock* clock, Hooks hooks);

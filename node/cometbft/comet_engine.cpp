@@ -183,7 +183,7 @@ void CometEngine::SignHead() {
   if (stamp) checkpoints_.Sign(head, clock_->WallMs());
 }
 
-void CometEngine::Committed(CommittedBlock block) {
+void CometEngine::Committed(const CommittedBlock& block) {
   SetReachable({});
   for (const CommittedTransaction& transaction : block.transactions) {
     if (transaction.clock_confirmed_by == options_.member && transaction.applied &&

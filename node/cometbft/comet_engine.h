@@ -66,7 +66,7 @@ class CometEngine final : public Engine {
 
   CometEngine(ledger::Ledger* ledger, ClockGuard* guard, const Clock* clock, Cosigner cosigner,
               Metrics* metrics, CometEngineOptions options);
-  void Committed(CommittedBlock block);
+  void Committed(const CommittedBlock& block);
   void SignHead();
   void Send();   // a thread: hands transactions to CometBFT
   void Watch();  // a thread: deadlines, and a head that could not be signed while the clock was unsound

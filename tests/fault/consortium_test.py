@@ -110,6 +110,11 @@ class Consortium:
                 raise AssertionError(f"not within {seconds} s: {what}")
             time.sleep(0.1)
 
+    def validates(self, node):
+        """Whether the node's engine has caught up and votes again: until then it counts among those that are gone."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.base_port + 10 * (node - 1) + 2}/status", timeout=5) as answer:
+            return not json.load(answer)["result"]["sync_info"]["catching_up"]
+
     def agree(self, seconds=60):
         """All nodes come to the same head."""
         heads = []
@@ -132,10 +137,15 @@ class Depositor(threading.Thread):
         self.submitted, self.acknowledged, self.stopping = [], [], False
         self.env = dict(consortium.env, XDG_STATE_HOME=str(self.folder / "state"))
 
-    def deposit(self, path, node, timeout=60):
-        return subprocess.run(["cunzheng", "deposit", "--node", self.consortium.url(node), "--key",
-                               str(self.consortium.folder / "key"), str(path)],
-                              env=self.env, capture_output=True, text=True, timeout=timeout)
+    def deposit(self, path, node):
+        """Whether a receipt came. A client that waits for a stopped node is killed, as an impatient user would."""
+        try:
+            done = subprocess.run(["cunzheng", "deposit", "--node", self.consortium.url(node), "--key",
+                                   str(self.consortium.folder / "key"), str(path)],
+                                  env=self.env, capture_output=True, text=True, timeout=10)
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0 and pathlib.Path(f"{path}.receipt.json").exists()
 
     def run(self):
         number = 0
@@ -146,8 +156,7 @@ class Depositor(threading.Thread):
             self.submitted.append(path)
             # The same file again, through another node, until it has its receipt.
             for attempt in range(200):
-                done = self.deposit(path, 1 + (number + attempt) % NODES)
-                if done.returncode == 0 and pathlib.Path(f"{path}.receipt.json").exists():
+                if self.deposit(path, 1 + (number + attempt) % NODES):
                     self.acknowledged.append(path)
                     break
                 if self.stopping:
@@ -226,6 +235,7 @@ def main():
             consortium.kill(victim)
             progress(f"with node {victim} killed (kill -9)")
             consortium.start(victim)
+            consortium.wait(lambda: consortium.validates(victim), 60, f"node {victim} votes again")
             progress(f"with node {victim} back")
             other = victim % NODES + 1
             consortium.signal(other, signal.SIGSTOP)
@@ -253,12 +263,14 @@ def main():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         consortium.start(4)
         progress("while a wiped node catches up")
+        consortium.wait(lambda: consortium.validates(4), 60, "the wiped node votes again")
         # A rolling restart, each by SIGTERM.
         for node in range(1, NODES + 1):
             consortium.signal(node, signal.SIGTERM, ("cunzhengd",))
             consortium.processes["cometbft", node].kill()
             consortium.processes["cometbft", node].wait()
             consortium.start(node)
+            consortium.wait(lambda: consortium.validates(node), 60, f"node {node} votes again")
             progress(f"after the restart of node {node}")
 
         for each in depositors:
