@@ -240,7 +240,7 @@ void Application::Commit(abci::Response* response) {
     }
   }
   response->mutable_commit();
-  hooks_.committed(std::move(block));
+  hooks_.committed(block);
 }
 
 }  // namespace cunzheng::node

@@ -36,7 +36,7 @@ CometEngine::CometEngine(ledger::Ledger* ledger, ClockGuard* guard, const Clock*
       checkpoints_(ledger, std::move(cosigner), metrics),
       transactions_(ledger->id(), ledger->params().batch_bytes_max, kTransactionCacheBytes),
       application_(ledger, &transactions_, clock,
-                   {[this](CommittedBlock block) { Committed(std::move(block)); }, EndProcess}) {}
+                   {[this](const CommittedBlock& block) { Committed(block); }, EndProcess}) {}
 
 Result<std::unique_ptr<CometEngine>> CometEngine::Start(ledger::Ledger* ledger, ClockGuard* guard,
                                                         const Clock* clock, Cosigner cosigner,
