@@ -58,6 +58,7 @@ namespace cunzheng {
   X(kExpired, "expired", 422, 7)                                    \
   X(kUnknownMember, "unknown_member", 403, 7)                       \
   X(kNotAuthorised, "not_authorised", 403, 7)                       \
+  X(kBelowSafeMinimum, "below_safe_minimum", 422, 7)                \
   X(kAlreadyExists, "already_exists", 409, 7)                       \
   X(kNotFound, "not_found", 404, 1)                                 \
   /* verification */                                                \

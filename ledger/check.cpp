@@ -12,7 +12,7 @@
 namespace cunzheng::ledger {
 namespace {
 
-constexpr std::string_view kSections = "Babcdefhimnprtx";
+constexpr std::string_view kSections = "Babcdefghimnprstvx";
 constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 
 Error Wrong(std::string_view key, const std::string& what) {
@@ -93,7 +93,7 @@ class Checker final : public History {
       if (key.empty() || kSections.find(key[0]) == std::string_view::npos) {
         return Wrong(key, "no such key in the store's format");
       }
-      if (std::string_view("fhimpx").find(key[0]) != std::string_view::npos) {
+      if (std::string_view("fghimpx").find(key[0]) != std::string_view::npos) {
         if (key.size() != 1) return Wrong(key, "no such key in the store's format");
         cursor->Next();
       } else {
@@ -146,7 +146,6 @@ class Checker final : public History {
       const std::string_view bytes = entries->value();
       if (index > 0) {
         RETURN_IF_ERROR(IsActEntry(bytes) ? ReplayAct(index, bytes) : ReplayDeposit(index, bytes, *records));
-        state_->Commit();
       }
       const Hash leaf = LeafHash(AsBytes(bytes));
       for (const FullTile& tile : tree_->Append({&leaf, 1})) {
@@ -154,11 +153,25 @@ class Checker final : public History {
         ASSIGN_OR_RETURN(const std::string stored, MustGet(store_, tile_key));
         if (stored != tile.bytes) return Wrong(tile_key, "other hashes than the entries give");
       }
+      RETURN_IF_ERROR(CheckTrust());
       RETURN_IF_ERROR(CheckCheckpoint(*checkpoints));
     }
     RETURN_IF_ERROR(AtEnd(*entries, kEntrySection, "beyond the head's size"));
     RETURN_IF_ERROR(AtEnd(*records, kRecordsSection, "records that no plain batch's entry calls for"));
     return AtEnd(*checkpoints, kCheckpointSection, "no tree of that size");
+  }
+
+  // The trust file that the entry just appended brought about, if it did.
+  Result<void> CheckTrust() {
+    if (state_->charter().lacks_root()) {
+      state_->SetEffectiveRoot(tree_->root());
+      const Trust& trust = state_->charter().trust();
+      const Key key = NumberKey(kTrustSection, trust.version);
+      ASSIGN_OR_RETURN(const std::string stored, MustGet(store_, key));
+      if (stored != CanonicalTrust(trust)) return Wrong(key, "must be " + CanonicalTrust(trust));
+    }
+    state_->Commit();
+    return {};
   }
 
   static Result<void> AtEnd(const Cursor& cursor, char section, const std::string& what) {
@@ -192,7 +205,7 @@ class Checker final : public History {
     RETURN_IF_ERROR(TakeTime(key, entry->time_unix_ms));
     const auto act = VerifyAct(EncodeEnvelope(entry->act_bytes, entry->signature, {}), ledger_);
     if (!act) return Wrong(key, act.error().ToString());
-    RETURN_IF_ERROR(Compare(key, state_->ApplyAct(*act, entry->time_unix_ms), bytes));
+    RETURN_IF_ERROR(Compare(key, state_->ApplyAct(*act, index, entry->time_unix_ms), bytes));
     Expect(act->id, index, {});
     return {};
   }
@@ -259,11 +272,14 @@ class Checker final : public History {
     }
     uint64_t known = 0;
     for (const NoteSignature& signature : parsed->note.signatures) {
-      for (const MemberInfo& member : genesis_.members) {
-        for (const NoteKey* note_key : {&member.log_key, &member.cosign_key}) {
-          if (note_key->name != signature.name || note_key->Id() != signature.key_id) continue;
+      for (const TrustMember& member : state_->charter().trust().members) {
+        for (const TrustKey& held : member.keys) {
+          const NoteKey& note_key = held.note_key;
+          if (note_key.name != signature.name || note_key.Id() != signature.key_id || !held.HoldsAt(*size)) {
+            continue;
+          }
           ++known;
-          if (auto valid = VerifyNoteSignature(parsed->note, signature, *note_key); !valid) {
+          if (auto valid = VerifyNoteSignature(parsed->note, signature, note_key); !valid) {
             return Wrong(key, "line of " + signature.name + ": " + valid.error().ToString());
           }
         }
@@ -292,9 +308,25 @@ class Checker final : public History {
       if (!height) return Wrong(kEngineKey, height.error().ToString());
     }
     ASSIGN_OR_RETURN(const std::string params, MustGet(store_, kParamsKey));
-    if (params != EncodeParams(*state_)) return Wrong(kParamsKey, "must be " + EncodeParams(*state_));
+    const Charter& charter = state_->charter();
+    if (params != charter.EncodeParams()) return Wrong(kParamsKey, "must be " + charter.EncodeParams());
     ASSIGN_OR_RETURN(const std::string members, MustGet(store_, kMembersKey));
-    if (members != EncodeMembers(*state_)) return Wrong(kMembersKey, "must be " + EncodeMembers(*state_));
+    if (members != charter.EncodeMembers()) return Wrong(kMembersKey, "must be " + charter.EncodeMembers());
+    ASSIGN_OR_RETURN(const auto governance, store_.Get(kGovernanceKey));
+    if (governance.has_value() == charter.untouched() ||
+        (governance && *governance != charter.EncodeGovernance())) {
+      return Wrong(kGovernanceKey, charter.untouched() ? "nothing was ever proposed"
+                                                       : "must be " + charter.EncodeGovernance());
+    }
+    const auto versions = store_.ScanAll();
+    versions->Seek(Key(kTrustSection));
+    const Key second = NumberKey(kTrustSection, 2);
+    if (versions->Valid() && versions->key() < std::string_view(second) &&
+        versions->key()[0] == kTrustSection) {
+      return Wrong(versions->key(), "the first version is genesis");
+    }
+    versions->Seek(NumberKey(kTrustSection, charter.trust().version + 1));
+    RETURN_IF_ERROR(AtEnd(*versions, kTrustSection, "no act made this version"));
     const auto cursor = store_.ScanAll();
     cursor->Seek(Key(kAccountSection));
     for (const auto& [id, account] : state_->accounts()) {

@@ -72,6 +72,71 @@ json::Value PathToJson(const Path& path) {
   return list;
 }
 
+PublicKey ReadPublicKey(json::ObjectReader& reader) {
+  const Bytes bytes = reader.Hex("public_key", 33);
+  auto suite = SuiteFromName(reader.String("suite", 0, kSuiteNameLengthMax));
+  if (!suite) {
+    reader.Fail(Errc::kSuiteUnknown, "suite", "is none that this version knows");
+    return {};
+  }
+  auto key = MakePublicKey(*suite, bytes);
+  if (!key) {
+    reader.Fail(key.error().code, "public_key", "is no compressed point on the suite's curve");
+    return {};
+  }
+  return std::move(*key);
+}
+
+NoteKey ReadNoteKey(json::ObjectReader& reader, std::string_view field, NoteKeyType type,
+                    std::string_view name) {
+  auto key = ParseNoteKey(reader.String(field, 1, 1'024));
+  if (!key) {
+    reader.Fail(key.error().code, field, "is no well-formed vkey");
+    return {};
+  }
+  if (key->type != type) {
+    reader.Fail(Errc::kInvalidValue, field,
+                type == NoteKeyType::kEd25519 ? "must be of note type 01" : "must be of note type 04");
+  }
+  if (!name.empty() && key->name != name)
+    reader.Fail(Errc::kInvalidValue, field, "must be named " + std::string(name));
+  return std::move(*key);
+}
+
+std::optional<PublicKey> ParsePublicKey(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto suite = SuiteFromName(text.substr(0, colon));
+  const auto bytes = FromHex(text.substr(colon + 1));
+  if (!suite || !bytes) return std::nullopt;
+  auto key = MakePublicKey(*suite, *bytes);
+  if (!key) return std::nullopt;
+  return std::move(*key);
+}
+
+std::string PublicKeyText(const PublicKey& key) {
+  return std::string(SuiteName(key.suite)) + ":" + ToHex(key.bytes);
+}
+
+std::vector<Bytes> ReadBase64List(json::ObjectReader& reader, std::string_view field, size_t count_max,
+                                  size_t length_max) {
+  std::vector<Bytes> list;
+  for (const json::Value& item : reader.List(field, 0, count_max)) {
+    if (item.AsString() == nullptr) {
+      reader.Fail(Errc::kWrongType, field, "every element must be a string");
+      break;
+    }
+    auto bytes = FromBase64(*item.AsString());
+    if (!bytes || bytes->empty() || bytes->size() > length_max) {
+      reader.Fail(Errc::kInvalidValue, field,
+                  "every element must be base64 of at most " + std::to_string(length_max) + " bytes");
+      break;
+    }
+    list.push_back(std::move(*bytes));
+  }
+  return list;
+}
+
 SignatureBlock ReadSignatureBlock(json::ObjectReader& reader) {
   SignatureBlock block;
   const std::string suite_name = reader.String("suite", 0, kSuiteNameLengthMax);

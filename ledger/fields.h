@@ -8,8 +8,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crypto/json.h"
+#include "crypto/note.h"
+#include "crypto/sign.h"
 #include "ledger/batch.h"
 #include "ledger/merkle.h"
 
@@ -27,8 +30,22 @@ std::optional<uint64_t> ReadOptionalInteger(json::ObjectReader& reader, std::str
 Path ReadPath(json::ObjectReader& reader, std::string_view key, size_t count_max);
 json::Value PathToJson(const Path& path);
 
+inline constexpr size_t kMemberIdLengthMax = 128;
+inline constexpr size_t kAccountNameLengthMax = 200;
 // Any text up to this length is a suite, known or not.
 inline constexpr size_t kSuiteNameLengthMax = 1'024;
+
+// `suite` and `public_key` of an account that is being named for the first time: the point is checked here.
+PublicKey ReadPublicKey(json::ObjectReader& reader);
+// A vkey of that type, and of that name unless it is empty.
+NoteKey ReadNoteKey(json::ObjectReader& reader, std::string_view field, NoteKeyType type,
+                    std::string_view name);
+// "<suite>:<66 hex digits>".
+std::optional<PublicKey> ParsePublicKey(std::string_view text);
+std::string PublicKeyText(const PublicKey& key);
+// An array of 0..`count_max` strings, each base64 of 1..`length_max` bytes.
+std::vector<Bytes> ReadBase64List(json::ObjectReader& reader, std::string_view field, size_t count_max,
+                                  size_t length_max);
 
 // `suite`, `public_key`, `signature` (specs/batch.md, entry.md). That the key is a point on its curve is
 // VerifySignature's to say, because that check costs as much as decoding all the rest.

@@ -64,7 +64,8 @@ std::string KeyName(std::string_view key) {
   if (key.size() == 1) return name;
   const std::string_view rest = key.substr(1);
   const bool numbered = key[0] == kEntrySection || key[0] == kRecordsSection ||
-                        key[0] == kCheckpointSection || key[0] == kPendingSection;
+                        key[0] == kCheckpointSection || key[0] == kPendingSection ||
+                        key[0] == kTrustSection || key[0] == kTrustSignatureSection;
   if (numbered && rest.size() == 8) return name + " " + std::to_string(LoadBe(rest));
   if (key[0] == kTileSection && rest.size() == 9) {
     return name + " " + std::to_string(LoadBe(rest.substr(0, 1))) + " " +

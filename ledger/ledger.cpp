@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "crypto/json.h"
@@ -40,16 +41,6 @@ Result<uint64_t> DecodeEngineHeight(std::string_view bytes) {
   const uint64_t height = reader.Integer("height", 1, json::kIntegerMax);
   RETURN_IF_ERROR(reader.Finish());
   return height;
-}
-
-std::string EncodeParams(const State& state) {
-  return json::Encode(ParamsToJson(state.params()));
-}
-
-std::string EncodeMembers(const State& state) {
-  json::Array list;
-  for (const MemberInfo& member : state.members()) list.push_back(MemberToJson(member));
-  return json::Encode(list);
 }
 
 Result<std::string> MustGet(const Store& store, std::string_view key) {
@@ -92,8 +83,13 @@ bool IsLocal(Errc code) {
 // A block under way: collects what its transactions write, and answers what they ask of the past.
 class Block final : public History {
  public:
-  Block(const Store& store, State* state, WriteSet* set, const Head& head, uint64_t time_unix_ms)
-      : store_(store), state_(*state), set_(*set), size_before_(head.size), time_unix_ms_(time_unix_ms) {
+  Block(const Store& store, State* state, WriteSet* set, const TileTree& before, uint64_t time_unix_ms)
+      : store_(store),
+        state_(*state),
+        set_(*set),
+        before_(before),
+        size_before_(before.size()),
+        time_unix_ms_(time_unix_ms) {
     set_.Clear();
   }
 
@@ -103,11 +99,18 @@ class Block final : public History {
     ASSIGN_OR_RETURN(const std::optional<uint64_t> first, FindTransaction(id));
     if (first) return Applied{*first, true};
 
-    auto entry = batch ? state_.ApplyBatch(*batch, time_unix_ms_, *this)
-                       : state_.ApplyAct(std::get<VerifiedAct>(transaction), time_unix_ms_);
-    if (!entry) return entry.error();
     const uint64_t index = size_before_ + leaves_.size();
+    auto entry = batch ? state_.ApplyBatch(*batch, time_unix_ms_, *this)
+                       : state_.ApplyAct(std::get<VerifiedAct>(transaction), index, time_unix_ms_);
+    if (!entry) return entry.error();
     leaves_.push_back(LeafHash(AsBytes(*entry)));
+    if (state_.charter().lacks_root()) {
+      TileTree tree = before_;
+      tree.Append(leaves_);
+      state_.SetEffectiveRoot(tree.root());
+      const Trust& trust = state_.charter().trust();
+      set_.Put(NumberKey(kTrustSection, trust.version), CanonicalTrust(trust));
+    }
     ids_.emplace(id, Mine{index, batch});
     set_.Put(NumberKey(kEntrySection, index), *entry);
     set_.Put(IdKey(kTransactionSection, id), EncodeNumber(index));
@@ -158,6 +161,7 @@ class Block final : public History {
   const Store& store_;
   State& state_;
   WriteSet& set_;
+  const TileTree& before_;
   const uint64_t size_before_;
   const uint64_t time_unix_ms_;
   std::vector<Hash> leaves_;
@@ -197,12 +201,18 @@ Result<void> Ledger::Impl::Load() {
   const auto head = DecodeHead(head_bytes);
   if (!head) return Corrupt(kHeadKey, head.error());
 
-  // Version 1 has no act that changes either.
-  State fresh = State::FromGenesis(genesis);
+  Charter charter = Charter::FromGenesis(genesis);
   ASSIGN_OR_RETURN(const std::string params_bytes, MustGet(*store, kParamsKey));
   ASSIGN_OR_RETURN(const std::string members_bytes, MustGet(*store, kMembersKey));
-  if (params_bytes != EncodeParams(fresh)) return Corrupt(kParamsKey, "differs from the genesis document");
-  if (members_bytes != EncodeMembers(fresh)) return Corrupt(kMembersKey, "differs from the genesis document");
+  ASSIGN_OR_RETURN(const auto governance_bytes, store->Get(kGovernanceKey));
+  if (governance_bytes) {
+    auto stored = Charter::Decode(genesis, params_bytes, members_bytes, *governance_bytes);
+    if (!stored) return Corrupt(kGovernanceKey, stored.error());
+    charter = std::move(*stored);
+  }
+  if (params_bytes != charter.EncodeParams()) return Corrupt(kParamsKey, "differs from the genesis document");
+  if (members_bytes != charter.EncodeMembers())
+    return Corrupt(kMembersKey, "differs from the genesis document");
   std::vector<Account> accounts;
   const auto cursor = store->Scan();
   for (cursor->Seek({&kAccountSection, 1}); cursor->Valid() && cursor->key()[0] == kAccountSection;
@@ -212,7 +222,7 @@ Result<void> Ledger::Impl::Load() {
     accounts.push_back(std::move(*account));
   }
   RETURN_IF_ERROR(cursor->status());
-  fresh = State::FromParts(genesis.params, genesis.members, std::move(accounts));
+  State fresh = State::FromParts(std::move(charter), std::move(accounts));
 
   const auto tile_at = [store = store.get()](TileId tile) { return MustGet(*store, TileKey(tile)); };
   const auto leaf_at = [&](uint64_t index) -> Result<Hash> {
@@ -234,7 +244,7 @@ Result<void> Ledger::Impl::Load() {
     engine_height = *decoded;
   }
   state = std::move(fresh);
-  Publish({*head, std::move(tree), engine_height});
+  Publish({*head, std::move(tree), engine_height, std::make_shared<const Charter>(state->charter())});
   return {};
 }
 
@@ -264,8 +274,8 @@ Result<void> Ledger::Create(const std::string& path, std::string_view genesis_by
   set.Put(kFormatKey, kStoreFormat);
   set.Put(NumberKey(kEntrySection, 0), genesis_bytes);
   set.Put(kHeadKey, EncodeHead(head));
-  set.Put(kParamsKey, EncodeParams(state));
-  set.Put(kMembersKey, EncodeMembers(state));
+  set.Put(kParamsKey, state.charter().EncodeParams());
+  set.Put(kMembersKey, state.charter().EncodeMembers());
   return store->Write(set, true);
 }
 
@@ -281,6 +291,23 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path, const Open
 Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Ledger::~Ledger() = default;
 
+namespace {
+
+// Who leaves first, then who joins, each ascending.
+std::vector<ValidatorChange> ValidatorChanges(const Charter& before, const Charter& after) {
+  const std::set<Bytes> old_keys = before.Validators(), new_keys = after.Validators();
+  std::vector<ValidatorChange> changes;
+  for (const Bytes& key : old_keys) {
+    if (!new_keys.contains(key)) changes.push_back({key, false});
+  }
+  for (const Bytes& key : new_keys) {
+    if (!old_keys.contains(key)) changes.push_back({key, true});
+  }
+  return changes;
+}
+
+}  // namespace
+
 Result<BlockResult> Ledger::Impl::Prepare(const std::vector<const Transaction*>& transactions,
                                           uint64_t time_unix_ms) {
   prepared.reset();
@@ -294,7 +321,7 @@ Result<BlockResult> Ledger::Impl::Prepare(const std::vector<const Transaction*>&
   }
   BlockResult result;
   result.transactions.reserve(transactions.size());
-  Block block(*store, &*state, &set, before->head, time_unix_ms);
+  Block block(*store, &*state, &set, before->tree, time_unix_ms);
   for (const Transaction* transaction : transactions) {
     auto applied = block.Apply(*transaction);
     if (!applied && IsLocal(applied.error().code)) {
@@ -309,6 +336,14 @@ Result<BlockResult> Ledger::Impl::Prepare(const std::vector<const Transaction*>&
     for (const FullTile& tile : after.tree.Append(block.leaves())) set.Put(TileKey(tile.id), tile.bytes);
     for (const Account* account : state->ChangedAccounts()) {
       set.Put(IdKey(kAccountSection, account->id), EncodeAccount(*account));
+    }
+    if (state->charter_changed()) {
+      const Charter& charter = state->charter();
+      set.Put(kParamsKey, charter.EncodeParams());
+      set.Put(kMembersKey, charter.EncodeMembers());
+      set.Put(kGovernanceKey, charter.EncodeGovernance());
+      after.charter = std::make_shared<const Charter>(charter);
+      result.validators = ValidatorChanges(state->charter_before(), charter);
     }
     after.head.height += 1;
     after.head.size = after.tree.size();
@@ -386,8 +421,16 @@ Result<void> Ledger::StoreCheckpoint(uint64_t size, const std::string& note_text
   const std::lock_guard lock(impl_->write_mutex);
   WriteSet notes;
   notes.Put(NumberKey(kCheckpointSection, size), note_text);
-  if (impl_->genesis.k > 1) notes.Delete(NumberKey(kPendingSection, size));
+  if (impl_->genesis.k > 1 || !impl_->view()->charter->untouched())
+    notes.Delete(NumberKey(kPendingSection, size));
   return impl_->StoreNote(notes);
+}
+
+Result<void> Ledger::StoreTrustSignatures(uint64_t version, const std::string& text) {
+  const std::lock_guard lock(impl_->write_mutex);
+  WriteSet set;
+  set.Put(NumberKey(kTrustSignatureSection, version), text);
+  return impl_->StoreNote(set);
 }
 
 Result<void> Ledger::StorePendingCheckpoint(uint64_t size, const std::string& note_text) {

@@ -40,12 +40,19 @@ struct Applied {
   bool repeated = false;  // it was on the ledger already; `index` is the first one's
 };
 
+// One validator of a consensus engine that a block took out or put in.
+struct ValidatorChange {
+  Bytes key;  // secp256k1, compressed
+  bool active = false;
+};
+
 struct BlockResult {
   std::vector<Result<Applied>> transactions;  // one each, in order
   Head head;                                  // after the block
   // The head has moved since the last success: by this block, or by an earlier one whose write was said to
   // have failed. False: nothing was appended and nothing written.
   bool changed = false;
+  std::vector<ValidatorChange> validators;
 };
 
 struct OpenOptions {
@@ -110,8 +117,14 @@ class Ledger {
   const Genesis& genesis() const;
   const std::string& genesis_bytes() const;
   Head head() const;
+  // Members, parameters, thresholds, proposals and the newest trust file, as of the head.
+  std::shared_ptr<const Charter> charter() const;
   Params params() const;
-  std::vector<MemberInfo> members() const;
+  // An earlier version's trust file: its canonical bytes. kNotFound.
+  Result<std::string> TrustAt(uint64_t version) const;
+  // What members have signed of that version, in the form of whoever stored it; unsynced. kNotFound.
+  Result<std::string> TrustSignatures(uint64_t version) const;
+  Result<void> StoreTrustSignatures(uint64_t version, const std::string& text);
   Result<std::optional<Account>> FindAccount(const Hash& id) const;
   Result<std::vector<Account>> ListAccounts(const std::optional<Hash>& after, size_t limit) const;
 

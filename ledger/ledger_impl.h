@@ -14,9 +14,6 @@ namespace cunzheng::ledger {
 // The value of `h`.
 std::string EncodeHead(const Head& head);
 Result<Head> DecodeHead(std::string_view bytes);
-// The values of `p` and `m`.
-std::string EncodeParams(const State& state);
-std::string EncodeMembers(const State& state);
 
 // The value of `key`, which must be there. Errors: kStoreCorrupt, kIo.
 Result<std::string> MustGet(const Store& store, std::string_view key);
@@ -34,6 +31,7 @@ struct View {
   Head head;
   TileTree tree;
   uint64_t engine_height = 0;
+  std::shared_ptr<const Charter> charter;
 };
 
 struct Ledger::Impl {

@@ -37,12 +37,26 @@ const std::string& Ledger::genesis_bytes() const {
 Head Ledger::head() const {
   return impl_->view()->head;
 }
-// Version 1 has no act that changes parameters or members.
-Params Ledger::params() const {
-  return impl_->genesis.params;
+std::shared_ptr<const Charter> Ledger::charter() const {
+  return impl_->view()->charter;
 }
-std::vector<MemberInfo> Ledger::members() const {
-  return impl_->genesis.members;
+Params Ledger::params() const {
+  return impl_->view()->charter->params();
+}
+
+Result<std::string> Ledger::TrustAt(uint64_t version) const {
+  const auto charter = impl_->view()->charter;
+  const Error none{Errc::kNotFound, "trust: no version " + std::to_string(version) + ", the newest is " +
+                                        std::to_string(charter->trust().version)};
+  if (version == 0 || version > charter->trust().version) return none;
+  if (version == 1) return CanonicalTrust(TrustFromGenesis(impl_->genesis_bytes, impl_->genesis));
+  return MustGet(*impl_->store, NumberKey(kTrustSection, version));
+}
+
+Result<std::string> Ledger::TrustSignatures(uint64_t version) const {
+  ASSIGN_OR_RETURN(auto text, impl_->store->Get(NumberKey(kTrustSignatureSection, version)));
+  if (!text) return Error{Errc::kNotFound, "trust: nobody has signed version " + std::to_string(version)};
+  return std::move(*text);
 }
 
 // Accounts are read from the store and not from the state, which is the writer's and may hold half a block.

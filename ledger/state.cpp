@@ -42,10 +42,11 @@ Result<Account> DecodeAccount(std::string_view bytes) {
   account.records_per_day_max = reader.Integer("records_per_day_max", 0, json::kIntegerMax);
   account.sponsor = reader.String("sponsor", 1, 128);
   const std::string status = reader.String("status", 1, 16);
-  if (status != "active" && status != "suspended") {
-    reader.Fail(Errc::kInvalidValue, "status", "must be active or suspended");
+  if (status != "active" && status != "suspended" && status != "removed") {
+    reader.Fail(Errc::kInvalidValue, "status", "must be active, suspended or removed");
   }
   account.suspended = status == "suspended";
+  account.removed = status == "removed";
   const std::string suite_name = reader.String("suite", 1, 64);
   account.used_bytes = reader.Integer("used_bytes", 0, json::kIntegerMax);
   account.used_day = reader.Integer("used_day", 0, json::kIntegerMax);
@@ -68,7 +69,7 @@ std::string EncodeAccount(const Account& account) {
   AppendField(",\"records_per_day_max\":", account.records_per_day_max, &out);
   out.append(",\"sponsor\":");
   json::AppendQuoted(account.sponsor, &out);
-  AppendField(",\"status\":", account.suspended ? "suspended" : "active", &out);
+  AppendField(",\"status\":", account.removed ? "removed" : account.suspended ? "suspended" : "active", &out);
   AppendField(",\"suite\":", SuiteName(account.key.suite), &out);
   AppendField(",\"used_bytes\":", account.used_bytes, &out);
   AppendField(",\"used_day\":", account.used_day, &out);
@@ -78,35 +79,29 @@ std::string EncodeAccount(const Account& account) {
 }
 
 State State::FromGenesis(const Genesis& genesis) {
-  return FromParts(genesis.params, genesis.members, {});
+  return State(Charter::FromGenesis(genesis));
 }
 
-State State::FromParts(Params params, std::vector<MemberInfo> members, std::vector<Account> accounts) {
-  State state;
-  state.params_ = params;
-  state.members_ = std::move(members);
+State State::FromParts(Charter charter, std::vector<Account> accounts) {
+  State state(std::move(charter));
   for (Account& account : accounts) {
     state.bucket_dirty_[account.id[0]] = true;
     const Hash id = account.id;
     state.accounts_.insert_or_assign(id, std::move(account));
   }
-  json::Array list;
-  for (const MemberInfo& member : state.members_) list.push_back(MemberToJson(member));
-  state.params_hash_ = Sha256(AsBytes(json::Encode(ParamsToJson(state.params_))));
-  state.members_hash_ = Sha256(AsBytes(json::Encode(list)));
   return state;
+}
+
+void State::HashCharter() {
+  params_hash_ = Sha256(AsBytes(charter_.EncodeParams()));
+  members_hash_ = Sha256(AsBytes(charter_.EncodeMembers()));
+  governance_hash_.reset();
+  if (!charter_.untouched()) governance_hash_ = Sha256(AsBytes(charter_.EncodeGovernance()));
 }
 
 const Account* State::FindAccount(const Hash& id) const {
   const auto it = accounts_.find(id);
   return it == accounts_.end() ? nullptr : &it->second;
-}
-
-const MemberInfo* State::FindMember(std::string_view id) const {
-  for (const MemberInfo& member : members_) {
-    if (member.id == id) return &member;
-  }
-  return nullptr;
 }
 
 // The account to be written to; makes it when it is not there. The first touch of a block keeps what it was.
@@ -129,6 +124,21 @@ void State::Rollback() {
     }
   }
   before_.clear();
+  if (charter_before_) {
+    charter_ = *std::move(charter_before_);
+    charter_before_.reset();
+    HashCharter();
+  }
+}
+
+void State::Commit() {
+  before_.clear();
+  charter_before_.reset();
+}
+
+void State::SetEffectiveRoot(const Hash& root) {
+  charter_.SetEffectiveRoot(root);
+  HashCharter();
 }
 
 std::vector<const Account*> State::ChangedAccounts() const {
@@ -145,13 +155,14 @@ Result<std::string> State::ApplyBatch(const VerifiedBatch& batch, uint64_t time_
   if (account->key != batch.signature.key) {
     return Error{Errc::kKeyInvalid, "public_key: is not the key of account " + ToHex(header.account)};
   }
-  if (account->suspended) {
-    return Error{Errc::kAccountSuspended, "account: " + ToHex(header.account) + " is suspended"};
+  if (account->suspended || account->removed) {
+    return Error{Errc::kAccountSuspended,
+                 "account: " + ToHex(header.account) + (account->removed ? " is removed" : " is suspended")};
   }
   if (header.client_time_unix_ms > time_unix_ms &&
-      header.client_time_unix_ms - time_unix_ms > params_.client_time_ahead_ms_max) {
+      header.client_time_unix_ms - time_unix_ms > params().client_time_ahead_ms_max) {
     return Error{Errc::kClientTimeAhead,
-                 "header.client_time_unix_ms: over " + std::to_string(params_.client_time_ahead_ms_max) +
+                 "header.client_time_unix_ms: over " + std::to_string(params().client_time_ahead_ms_max) +
                      " ms ahead of the ledger's time " + std::to_string(time_unix_ms)};
   }
   if (header.expires_unix_ms && time_unix_ms > *header.expires_unix_ms) {
@@ -174,9 +185,9 @@ Result<std::string> State::ApplyBatch(const VerifiedBatch& batch, uint64_t time_
   const uint64_t used_bytes = same_day ? account->used_bytes : 0;
   const auto limit = [](uint64_t own, uint64_t standard) { return own != 0 ? own : standard; };
   RETURN_IF_ERROR(CheckQuota("records_per_day_max", used_records, header.count,
-                             limit(account->records_per_day_max, params_.records_per_day_max)));
+                             limit(account->records_per_day_max, params().records_per_day_max)));
   RETURN_IF_ERROR(CheckQuota("bytes_per_day_max", used_bytes, batch.length,
-                             limit(account->bytes_per_day_max, params_.bytes_per_day_max)));
+                             limit(account->bytes_per_day_max, params().bytes_per_day_max)));
 
   DepositEntry entry;
   entry.header_bytes = batch.header_bytes;
@@ -193,23 +204,55 @@ Result<std::string> State::ApplyBatch(const VerifiedBatch& batch, uint64_t time_
   return EncodeDepositEntry(entry);
 }
 
-Result<std::string> State::ApplyAct(const VerifiedAct& act, uint64_t time_unix_ms) {
-  const MemberInfo* member = FindMember(act.act.member);
+// An account that can still be acted on.
+Result<const Account*> State::Existing(const Hash& id) const {
+  const Account* account = FindAccount(id);
+  if (!account) return UnknownAccount(id);
+  if (account->removed) {
+    return Error{Errc::kAccountSuspended, "act.args.account: " + ToHex(id) + " is removed, for good"};
+  }
+  return account;
+}
+
+// What a sponsor does to its own account, or `govern` members to anyone's.
+Result<void> State::ApplyToAccount(const Change& change) {
+  if (const auto* suspend = std::get_if<AccountSuspend>(&change)) {
+    RETURN_IF_ERROR(Existing(suspend->account));
+    Touch(suspend->account).suspended = true;
+  } else if (const auto* resume = std::get_if<AccountResume>(&change)) {
+    RETURN_IF_ERROR(Existing(resume->account));
+    Touch(resume->account).suspended = false;
+  } else {
+    const auto* remove = std::get_if<AccountRemove>(&change);
+    CHECK_INVARIANT(remove != nullptr);
+    RETURN_IF_ERROR(Existing(remove->account));
+    Account& account = Touch(remove->account);
+    account.removed = true;
+    account.suspended = false;
+  }
+  return {};
+}
+
+Result<std::string> State::ApplyAct(const VerifiedAct& act, uint64_t index, uint64_t time_unix_ms) {
+  const MemberInfo* member = charter_.FindMember(act.act.member);
   if (!member) return Error{Errc::kUnknownMember, "act.member: " + act.act.member + " is not a member"};
   if (member->account_key != act.signature.key) {
     return Error{Errc::kKeyInvalid, "public_key: is not the account key of member " + member->id};
   }
+  if (charter_.IsSuspended(member->id)) {
+    return Error{Errc::kNotAuthorised, "act.member: " + member->id + " is suspended"};
+  }
 
   // The account that an action names, for its sponsor alone.
   const auto sponsored = [&](const Hash& id) -> Result<void> {
-    const Account* account = FindAccount(id);
-    if (!account) return UnknownAccount(id);
+    ASSIGN_OR_RETURN(const Account* account, Existing(id));
     if (account->sponsor != member->id) {
       return Error{Errc::kNotAuthorised, "act.member: account " + ToHex(id) + " is sponsored by " +
                                              account->sponsor + ", not by " + member->id};
     }
     return {};
   };
+  const std::string entry = EncodeActEntry({act.act_bytes, act.signature, member->id, time_unix_ms});
   const Action& action = act.act.action;
   if (const auto* add = std::get_if<AccountAdd>(&action)) {
     const Hash id = AccountId(add->key);
@@ -223,20 +266,36 @@ Result<std::string> State::ApplyAct(const VerifiedAct& act, uint64_t time_unix_m
     account.bytes_per_day_max = add->bytes_per_day_max.value_or(0);
   } else if (const auto* suspend = std::get_if<AccountSuspend>(&action)) {
     RETURN_IF_ERROR(sponsored(suspend->account));
-    Touch(suspend->account).suspended = true;
+    RETURN_IF_ERROR(ApplyToAccount(*suspend));
   } else if (const auto* resume = std::get_if<AccountResume>(&action)) {
     RETURN_IF_ERROR(sponsored(resume->account));
-    Touch(resume->account).suspended = false;
+    RETURN_IF_ERROR(ApplyToAccount(*resume));
+  } else if (const auto* remove = std::get_if<AccountRemove>(&action)) {
+    RETURN_IF_ERROR(sponsored(remove->account));
+    RETURN_IF_ERROR(ApplyToAccount(*remove));
   } else if (const auto* quota = std::get_if<AccountQuota>(&action)) {
     RETURN_IF_ERROR(sponsored(quota->account));
     Account& account = Touch(quota->account);
     account.records_per_day_max = quota->records_per_day_max;
     account.bytes_per_day_max = quota->bytes_per_day_max;
+  } else if (std::holds_alternative<ClockResume>(action)) {
+    // It changes no state: its entry is the record of who confirmed the clock, and when.
   } else {
-    // A clock resume changes no state: its entry is the record of who confirmed the clock, and when.
-    CHECK_INVARIANT(std::holds_alternative<ClockResume>(action));
+    Charter next = charter_;
+    std::optional<Change> of_account;
+    if (const auto* propose = std::get_if<Propose>(&action)) {
+      ASSIGN_OR_RETURN(of_account, next.Apply(*propose, act.id, member->id, index, time_unix_ms));
+    } else {
+      const auto* approve = std::get_if<Approve>(&action);
+      CHECK_INVARIANT(approve != nullptr);
+      ASSIGN_OR_RETURN(of_account, next.Apply(*approve, member->id, index, time_unix_ms));
+    }
+    if (of_account) RETURN_IF_ERROR(ApplyToAccount(*of_account));
+    if (!charter_before_) charter_before_ = std::move(charter_);
+    charter_ = std::move(next);
+    HashCharter();
   }
-  return EncodeActEntry({act.act_bytes, act.signature, member->id, time_unix_ms});
+  return entry;
 }
 
 Hash State::BucketHash(size_t bucket) const {
@@ -255,10 +314,12 @@ Hash State::StateHash() {
     if (bucket_dirty_[i]) buckets_[i] = BucketHash(i);
     bucket_dirty_[i] = false;
   }
-  std::string text = "cunzheng/state/v1\n";
-  text.reserve(text.size() + (buckets_.size() + 2) * sizeof(Hash));
+  // The first form is that of a ledger on which nothing was ever proposed.
+  std::string text = governance_hash_ ? "cunzheng/state/v2\n" : "cunzheng/state/v1\n";
+  text.reserve(text.size() + (buckets_.size() + 3) * sizeof(Hash));
   text += AsText(params_hash_);
   text += AsText(members_hash_);
+  if (governance_hash_) text += AsText(*governance_hash_);
   for (const Hash& bucket : buckets_) text += AsText(bucket);
   return Sha256(AsBytes(text));
 }

@@ -27,18 +27,6 @@ std::string_view PurposeName(KeyPurpose purpose) {
   return "account";
 }
 
-// "<suite>:<66 hex digits>".
-std::optional<PublicKey> ParseAccountKey(std::string_view text) {
-  const size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto suite = SuiteFromName(text.substr(0, colon));
-  const auto bytes = FromHex(text.substr(colon + 1));
-  if (!suite || !bytes) return std::nullopt;
-  auto key = MakePublicKey(*suite, *bytes);
-  if (!key) return std::nullopt;
-  return std::move(*key);
-}
-
 // A name that has no canonical form has no place in a file whose id is a hash of that form.
 void CheckOneLine(json::ObjectReader& reader, std::string_view key, std::string_view text) {
   if (text.find('\n') != std::string_view::npos) {
@@ -56,7 +44,7 @@ Result<TrustKey> KeyFromJson(const json::Value& value, std::string what, std::st
     reader.Fail(Errc::kInvalidValue, "purpose", "a witness has keys for cosign only");
   } else if (purpose == "account") {
     key.purpose = KeyPurpose::kAccount;
-    if (auto account_key = ParseAccountKey(text)) {
+    if (auto account_key = ParsePublicKey(text)) {
       key.account_key = std::move(*account_key);
     } else {
       reader.Fail(Errc::kTrustInvalid, "key", "must be suite:hex of a point on the suite's curve");
@@ -91,7 +79,7 @@ Result<TrustKey> KeyFromJson(const json::Value& value, std::string what, std::st
 json::Value KeyToJson(const TrustKey& key) {
   json::Object object{{"purpose", PurposeName(key.purpose)}, {"from_size", key.from_size}};
   if (key.purpose == KeyPurpose::kAccount) {
-    object.emplace("key", std::string(SuiteName(key.account_key.suite)) + ":" + ToHex(key.account_key.bytes));
+    object.emplace("key", PublicKeyText(key.account_key));
   } else {
     object.emplace("key", key.note_key.Encode());
   }
@@ -157,23 +145,6 @@ json::Value MembersToJson(const std::vector<TrustMember>& members, bool witness)
   return list;
 }
 
-std::vector<Bytes> ReadRoots(json::ObjectReader& reader) {
-  std::vector<Bytes> roots;
-  for (const json::Value& item : reader.List("tsa_roots", 0, kCountMax)) {
-    if (item.AsString() == nullptr) {
-      reader.Fail(Errc::kWrongType, "tsa_roots", "every element must be a string");
-      break;
-    }
-    auto der = FromBase64(*item.AsString());
-    if (!der || der->empty() || der->size() > kCertificateLengthMax) {
-      reader.Fail(Errc::kInvalidValue, "tsa_roots", "every element must be base64 of at most 16,384 bytes");
-      break;
-    }
-    roots.push_back(std::move(*der));
-  }
-  return roots;
-}
-
 // An institution counts once: no id, and no note key, may stand for two.
 void CheckDistinct(json::ObjectReader& reader, const Trust& trust) {
   std::set<std::string> ids;
@@ -195,6 +166,62 @@ void CheckDistinct(json::ObjectReader& reader, const Trust& trust) {
   }
 }
 
+void PutQuorum(const Quorum& quorum, json::Object* object) {
+  object->emplace("f", quorum.f);
+  object->emplace("k", quorum.k);
+  object->emplace("w", quorum.w);
+  if (quorum.witness_f != 0) object->emplace("witness_f", quorum.witness_f);
+}
+
+Quorum ReadQuorum(json::ObjectReader& reader) {
+  Quorum quorum;
+  quorum.f = reader.Integer("f", 0, kCountMax);
+  quorum.k = reader.Integer("k", 1, kCountMax);
+  quorum.w = reader.Integer("w", 0, kCountMax);
+  // 0 is written by leaving the field out, so that a trust file has one canonical form.
+  quorum.witness_f = ReadOptionalInteger(reader, "witness_f", 1, kCountMax).value_or(0);
+  if (quorum.w > 0 ? quorum.witness_f >= quorum.w : quorum.witness_f != 0) {
+    reader.Fail(Errc::kTrustInvalid, "witness_f", "must be smaller than w");
+  }
+  return quorum;
+}
+
+bool Suffices(const Quorum& quorum, uint64_t n) {
+  return 2 * quorum.k > n + quorum.f && quorum.k <= n && quorum.f < quorum.k;
+}
+
+std::vector<EarlierQuorum> ReadEarlier(json::ObjectReader& reader) {
+  std::vector<EarlierQuorum> earlier;
+  if (!reader.Has("earlier")) return earlier;
+  for (const json::Value& item : reader.List("earlier", 1, kCountMax)) {
+    json::ObjectReader inner(item, "trust.earlier[" + std::to_string(earlier.size()) + "]");
+    EarlierQuorum each;
+    each.until_size = inner.Integer("until_size", 2, json::kIntegerMax);
+    each.quorum = ReadQuorum(inner);
+    if (auto status = inner.Finish(); !status) {
+      reader.Adopt(status.error());
+      break;
+    }
+    earlier.push_back(each);
+  }
+  return earlier;
+}
+
+void CheckEarlier(json::ObjectReader& reader, const Trust& trust) {
+  uint64_t before = 1;
+  for (const EarlierQuorum& each : trust.earlier) {
+    if (each.until_size <= before || each.until_size > trust.effective_size) {
+      reader.Fail(Errc::kTrustInvalid, "earlier", "must ascend by until_size, to effective.size at most");
+    }
+    before = each.until_size;
+    if (!Suffices(each.quorum, trust.MembersAt(each.until_size - 1))) {
+      reader.Fail(Errc::kTrustInvalid, "earlier", "must satisfy 2k > n + f, k <= n and f < k");
+    }
+  }
+}
+
+}  // namespace
+
 json::Value TrustToJson(const Trust& trust) {
   json::Array roots;
   for (const Bytes& root : trust.tsa_roots) roots.emplace_back(ToBase64(root));
@@ -204,25 +231,55 @@ json::Value TrustToJson(const Trust& trust) {
       {"origin", trust.origin},
       {"version", trust.version},
       {"effective", json::Object{{"root", ToHex(trust.effective_root)}, {"size", trust.effective_size}}},
-      {"f", trust.f},
-      {"k", trust.k},
-      {"w", trust.w},
       {"members", MembersToJson(trust.members, false)},
       {"witnesses", MembersToJson(trust.witnesses, true)},
       {"tsa_roots", std::move(roots)}};
   if (trust.previous) object.emplace("previous", ToHex(*trust.previous));
-  if (trust.witness_f != 0) object.emplace("witness_f", trust.witness_f);
+  PutQuorum(trust.quorum, &object);
+  if (!trust.earlier.empty()) {
+    json::Array earlier;
+    for (const EarlierQuorum& each : trust.earlier) {
+      json::Object item{{"until_size", each.until_size}};
+      PutQuorum(each.quorum, &item);
+      earlier.push_back(std::move(item));
+    }
+    object.emplace("earlier", std::move(earlier));
+  }
   return object;
+}
+
+namespace {
+
+template <typename Holds>
+uint64_t CountMembers(const std::vector<TrustMember>& members, Holds holds) {
+  return static_cast<uint64_t>(std::count_if(members.begin(), members.end(), [&](const TrustMember& member) {
+    return std::any_of(member.keys.begin(), member.keys.end(),
+                       [&](const TrustKey& key) { return key.purpose == KeyPurpose::kCosign && holds(key); });
+  }));
 }
 
 }  // namespace
 
 uint64_t Trust::n() const {
-  return static_cast<uint64_t>(std::count_if(members.begin(), members.end(), [](const TrustMember& member) {
-    return std::any_of(member.keys.begin(), member.keys.end(), [](const TrustKey& key) {
-      return key.purpose == KeyPurpose::kCosign && key.current();
-    });
-  }));
+  return CountMembers(members, [](const TrustKey& key) { return key.current(); });
+}
+
+uint64_t Trust::MembersAt(uint64_t size) const {
+  return CountMembers(members, [&](const TrustKey& key) { return key.HoldsAt(size); });
+}
+
+const Quorum& Trust::QuorumAt(uint64_t size) const {
+  for (const EarlierQuorum& each : earlier) {
+    if (size < each.until_size) return each.quorum;
+  }
+  return quorum;
+}
+
+const TrustMember* Trust::FindMember(std::string_view id) const {
+  for (const TrustMember& member : members) {
+    if (member.id == id) return &member;
+  }
+  return nullptr;
 }
 
 Result<Trust> DecodeTrust(std::string_view text) {
@@ -247,22 +304,16 @@ Result<Trust> DecodeTrust(std::string_view text) {
     reader.Fail(Errc::kTrustInvalid, "previous",
                 "is mandatory from version 2 on, and forbidden in version 1");
   }
-  trust.f = reader.Integer("f", 0, kCountMax);
-  trust.k = reader.Integer("k", 1, kCountMax);
-  trust.w = reader.Integer("w", 0, kCountMax);
-  // 0 is written by leaving the field out, so that a trust file has one canonical form.
-  trust.witness_f = ReadOptionalInteger(reader, "witness_f", 1, kCountMax).value_or(0);
-  if (trust.w > 0 ? trust.witness_f >= trust.w : trust.witness_f != 0) {
-    reader.Fail(Errc::kTrustInvalid, "witness_f", "must be smaller than w");
-  }
+  trust.quorum = ReadQuorum(reader);
+  trust.earlier = ReadEarlier(reader);
   trust.members = ReadMembers(reader, "members", 1, trust.origin, false);
   trust.witnesses = ReadMembers(reader, "witnesses", 0, trust.origin, true);
   CheckDistinct(reader, trust);
-  const uint64_t n = trust.n();
-  if (2 * trust.k <= n + trust.f || trust.k > n || trust.f >= trust.k) {
+  if (!Suffices(trust.quorum, trust.n())) {
     reader.Fail(Errc::kTrustInvalid, "k", "must satisfy 2k > n + f, k <= n and f < k");
   }
-  trust.tsa_roots = ReadRoots(reader);
+  CheckEarlier(reader, trust);
+  trust.tsa_roots = ReadBase64List(reader, "tsa_roots", kCountMax, kCertificateLengthMax);
   RETURN_IF_ERROR(reader.Finish());
   return trust;
 }
@@ -271,8 +322,12 @@ std::string EncodeTrust(const Trust& trust) {
   return json::EncodePretty(TrustToJson(trust));
 }
 
+std::string CanonicalTrust(const Trust& trust) {
+  return json::Encode(TrustToJson(trust));
+}
+
 Hash TrustId(const Trust& trust) {
-  return TaggedHash(kPurposeTrust, AsBytes(json::Encode(TrustToJson(trust))));
+  return TaggedHash(kPurposeTrust, AsBytes(CanonicalTrust(trust)));
 }
 
 std::string TrustFingerprint(const Trust& trust) {
@@ -290,9 +345,7 @@ Trust TrustFromGenesis(std::string_view genesis_bytes, const Genesis& genesis) {
   trust.ledger = LedgerId(genesis_bytes);
   trust.origin = genesis.origin;
   trust.effective_root = LeafHash(AsBytes(genesis_bytes));
-  trust.f = genesis.f;
-  trust.k = genesis.k;
-  trust.w = genesis.w;
+  trust.quorum = {genesis.f, genesis.k, genesis.w, 0};
   for (const MemberInfo& info : genesis.members) {
     TrustMember member{info.id, info.name_zh, info.name_en, info.role, {}};
     member.keys.push_back({KeyPurpose::kLog, info.log_key, {}, 1, std::nullopt});

@@ -11,7 +11,7 @@
 #include "crypto/note.h"
 #include "crypto/result.h"
 #include "crypto/sign.h"
-#include "ledger/entry.h"
+#include "ledger/genesis.h"
 
 namespace cunzheng::ledger {
 
@@ -38,6 +38,17 @@ struct TrustMember {
   bool operator==(const TrustMember&) const = default;
 };
 
+// How many must sign.
+struct Quorum {
+  uint64_t f = 0, k = 1, w = 0, witness_f = 0;
+  bool operator==(const Quorum&) const = default;
+};
+struct EarlierQuorum {
+  uint64_t until_size = 0;  // it held for smaller trees, from the one before it on
+  Quorum quorum;
+  bool operator==(const EarlierQuorum&) const = default;
+};
+
 struct Trust {
   Hash ledger{};
   std::string origin;
@@ -45,7 +56,8 @@ struct Trust {
   uint64_t effective_size = 1;
   Hash effective_root{};
   std::optional<Hash> previous;
-  uint64_t f = 0, k = 1, w = 0, witness_f = 0;
+  Quorum quorum;
+  std::vector<EarlierQuorum> earlier;  // ascending
   std::vector<TrustMember> members;
   std::vector<TrustMember> witnesses;  // role unused
   std::vector<Bytes> tsa_roots;        // DER certificates
@@ -53,9 +65,15 @@ struct Trust {
 
   // Members with a current cosigning key.
   uint64_t n() const;
+  // What held for trees of `size`: how many had to sign, and of how many.
+  const Quorum& QuorumAt(uint64_t size) const;
+  uint64_t MembersAt(uint64_t size) const;
+  const TrustMember* FindMember(std::string_view id) const;
 };
 Result<Trust> DecodeTrust(std::string_view text);  // Errors: kTrustInvalid, specs/json.md's
 std::string EncodeTrust(const Trust& trust);       // readable form
+std::string CanonicalTrust(const Trust& trust);    // the bytes that TrustId hashes
+json::Value TrustToJson(const Trust& trust);
 Hash TrustId(const Trust& trust);
 // "1a2b3c4d 5e6f..." for people to compare.
 std::string TrustFingerprint(const Trust& trust);

@@ -116,6 +116,9 @@ constexpr Row kRows[] = {
     {Errc::kNotAuthorised, "This key may not do that.",
      "Use the key of the account or institution concerned.", "该密钥无权进行此操作。",
      "请使用相应账户或机构的密钥。"},
+    {Errc::kBelowSafeMinimum, "The change would leave too few institutions to be safe.",
+     "Propose it together with thresholds that fit the new number of members.",
+     "该变更将使机构数低于安全下限。", "请连同与新成员数相符的阈值一并提议。"},
     {Errc::kAlreadyExists, "It exists already.", "Choose another name, or leave things as they are.",
      "目标已存在。", "请换一个名称，或保持原样。"},
     {Errc::kNotFound, "It was not found.",
@@ -139,19 +142,20 @@ constexpr Row kRows[] = {
      "The token was damaged, is for another checkpoint, or its authority is not in the trust file.",
      "时间戳令牌验证不通过。", "令牌已损坏、针对其他检查点，或其时间戳机构不在信任文件中。"},
     {Errc::kQuorumNotMet, "Too few institutions have cosigned so far.",
-     "If the deposit is recent, fetch the receipt again later. If it is old, the trust file may be out of "
-     "date: get "
-     "the current one and compare its fingerprint.",
+     "If the deposit is recent, fetch the receipt again later. If the trust file may be out of date: "
+     "cunzheng "
+     "trust update.",
      "目前联署的机构不足。",
-     "若为近期存证，请稍后重新获取回执；若为较早的存证，信任文件可能已过时：请获取最新版并核对指纹。"},
+     "若为近期存证，请稍后重新获取回执；若信任文件可能已过时，请执行 cunzheng trust update。"},
     {Errc::kTrustNotEstablished, "No trust file is pinned, so the institutions' keys are unknown.",
      "Get the ledger's trust file from a source you trust, compare its published fingerprint, and give it "
      "with --trust.",
      "未确认信任文件，无从得知各机构的密钥。",
      "请从可信来源获取账本的信任文件，核对公布的指纹，并用 --trust 指定。"},
-    {Errc::kRetiredKeysOnly, "The receipt is valid under keys that have since been retired.",
-     "Have the receipt renewed, so that it carries a proof to a current checkpoint or a trusted timestamp.",
-     "该回执仅在已停用的密钥下有效。", "请为回执续证，使其附有到当前检查点的证明或可信时间戳。"},
+    {Errc::kRetiredKeysOnly, "The receipt is valid under keys, or a membership, of before.",
+     "cunzheng renew adds a proof to a tree that today's institutions vouch for.",
+     "该回执仅在以往的密钥或成员构成下有效。",
+     "请执行 cunzheng renew 续证，以补充到现任机构所担保之树的证明。"},
     {Errc::kTrustInvalid, "The trust file breaks a rule and is not used.",
      "Get the trust file again from its publisher and compare the fingerprint.",
      "信任文件不符合规则，不予采用。", "请从发布方重新获取信任文件并核对指纹。"},

@@ -457,9 +457,9 @@ class TextReport {
             "信任未建立。回执与证据相互吻合，但未确认任何机构的密钥，因此不能证明时间与机构。");
       case Verdict::kRetiredOnly:
         return say_(
-            "valid under retired keys, not refreshed. It rests on keys that are no longer in use; have the "
-            "receipt renewed.",
-            "仅在已停用的密钥下有效，未续证。结论依赖不再使用的密钥，请为回执续证。");
+            "valid under retired keys, not refreshed. It rests on keys, or a membership, of before: cunzheng "
+            "renew ties the receipt to today's.",
+            "仅在已停用的密钥下有效，未续证。结论依赖以往的密钥或成员构成，请执行 cunzheng renew 续证。");
       case Verdict::kNotValid:
         break;
     }

@@ -30,9 +30,10 @@ struct Attested {
   ledger::Checkpoint tree;
   CheckedNote signatures;
   std::vector<TrustedToken> tokens;
-  bool counts = false;  // k institutions signed it
-  bool pinned = false;  // and a current quorum or the trust file holds its tree
-  bool full = false;    // or at least a trusted token dates it
+  ledger::Quorum quorum;  // at the tree's size
+  bool counts = false;    // k institutions signed it
+  bool pinned = false;    // and a current quorum or the trust file holds its tree
+  bool full = false;      // or at least a trusted token dates it
 };
 
 std::string OutOf(size_t part, uint64_t whole) {
@@ -113,9 +114,9 @@ Report Verification::Run() {
       {StepId::kTimes, &Verification::Times},
   };
   if (trust_ != nullptr) {
-    report_.k = trust_->k;
+    report_.k = trust_->quorum.k;
     report_.n = trust_->n();
-    report_.f = trust_->f;
+    report_.f = trust_->quorum.f;
     report_.origin = trust_->origin;
     report_.trust_version = trust_->version;
     report_.trust_fingerprint = ledger::TrustFingerprint(*trust_);
@@ -245,6 +246,7 @@ Result<Attested> Verification::CheckAttestation(const Attestation& attestation,
                                           attested.tree.size, attestation.inclusion, attested.tree.root));
   if (trust_ != nullptr) {
     ASSIGN_OR_RETURN(attested.signatures, CheckNote(checkpoint.note, attested.tree.size, *trust_));
+    attested.quorum = trust_->QuorumAt(attested.tree.size);
   }
   return attested;
 }
@@ -297,17 +299,21 @@ Result<Outcome> Verification::Quorum() {
   if (trust_ == nullptr) {
     return Error{Errc::kTrustNotEstablished, "no trust file is pinned, so nobody's keys are known"};
   }
-  size_t most = 0;
+  // What is told of is the attestation that most signed, with the quorum of its own time.
+  const Attested* most = nullptr;
   bool any = false;
   for (Attested& attested : attested_) {
-    attested.counts = attested.signatures.members.size() >= trust_->k;
+    attested.counts = attested.signatures.members.size() >= attested.quorum.k;
     any = any || attested.counts;
-    most = std::max(most, attested.signatures.members.size());
+    if (most == nullptr || attested.signatures.members.size() > most->signatures.members.size()) {
+      most = &attested;
+    }
   }
+  const size_t signed_by = most->signatures.members.size();
   if (!any) {
-    return Error{Errc::kQuorumNotMet, OutOf(most, trust_->k) + " cosignatures that are needed"};
+    return Error{Errc::kQuorumNotMet, OutOf(signed_by, most->quorum.k) + " cosignatures that are needed"};
   }
-  return Outcome{StepState::kPassed, OutOf(most, report_.n)};
+  return Outcome{StepState::kPassed, OutOf(signed_by, trust_->MembersAt(most->tree.size))};
 }
 
 Result<Outcome> Verification::Tokens() {
@@ -333,7 +339,9 @@ Result<Outcome> Verification::Tokens() {
 Result<Outcome> Verification::RetiredKeys() {
   std::set<uint64_t> pinned{trust_->effective_size};  // tree sizes; each has one root here (CheckTrees)
   for (const Attested& attested : attested_) {
-    if (!Clocks(attested.signatures.members, trust_->k, false).empty()) pinned.insert(attested.tree.size);
+    // The larger of then and now: else whoever held a quorum of old could still vouch for trees of that time.
+    const uint64_t need = std::max(attested.quorum.k, trust_->quorum.k);
+    if (!Clocks(attested.signatures.members, need, false).empty()) pinned.insert(attested.tree.size);
   }
   // A tree that a pinned one continues is pinned too; follow the links back until nothing changes.
   for (bool changed = true; changed;) {
@@ -349,9 +357,9 @@ Result<Outcome> Verification::RetiredKeys() {
     any = any || attested.full;
   }
   if (!any) {
-    return Error{
-        Errc::kRetiredKeysOnly,
-        "the quorum rests on retired keys, with neither a trusted token nor a proof to a current tree"};
+    return Error{Errc::kRetiredKeysOnly,
+                 "the quorum rests on retired keys or on an earlier membership, with neither a trusted token "
+                 "nor a proof to a current tree"};
   }
   return Outcome{};
 }
@@ -362,6 +370,10 @@ Result<Outcome> Verification::Times() {
   const Attested* const best = FindT2(full_only);
   CHECK_INVARIANT(best != nullptr);
   report_.tree_size = best->tree.size;
+  report_.k = best->quorum.k;
+  report_.f = best->quorum.f;
+  report_.n = trust_->MembersAt(best->tree.size);
+  if (report_.n == 1 && trust_->n() != 1) Remember(Remark::kSingleOperator);
   for (const Cosignature& c : best->signatures.members) {
     report_.vouchers.push_back(
         {c.by->id, c.by->name_zh, c.by->name_en, c.by->role, c.time_unix_s, c.retired_key});
@@ -393,15 +405,17 @@ const Attested* Verification::FindT2(bool full_only) {
       report_.t2 = std::move(candidate);
       best = &attested;
     };
-    // Where only a token dates the note, the retired keys' own times are worth nothing.
-    const bool retired_too = attested.pinned || !full_only;
+    // Where only a token dates the note, the members' own times are worth nothing: whoever has retired keys,
+    // or was a quorum once, chooses them.
+    const bool settled = attested.pinned || !full_only;
     const CheckedNote& signatures = attested.signatures;
-    if (const auto clocks = Clocks(signatures.members, trust_->k, retired_too); !clocks.empty()) {
-      offer(BoundAt(clocks, trust_->f, true, TimeSource::kCosignatures));
+    const ledger::Quorum& quorum = attested.quorum;
+    if (const auto clocks = Clocks(signatures.members, quorum.k, true); settled && !clocks.empty()) {
+      offer(BoundAt(clocks, quorum.f, true, TimeSource::kCosignatures));
     }
-    if (const auto clocks = Clocks(signatures.witnesses, trust_->w, retired_too);
-        trust_->w > 0 && !clocks.empty()) {
-      offer(BoundAt(clocks, trust_->witness_f, true, TimeSource::kWitnesses));
+    const uint64_t w = attested.pinned ? quorum.w : std::max(quorum.w, trust_->quorum.w);
+    if (const auto clocks = Clocks(signatures.witnesses, w, settled); quorum.w > 0 && !clocks.empty()) {
+      offer(BoundAt(clocks, quorum.witness_f, true, TimeSource::kWitnesses));
     }
     for (const TrustedToken& token : attested.tokens) {
       offer({token.not_after_unix_s, TimeSource::kToken, {token.tsa}});
@@ -416,9 +430,10 @@ void Verification::FindT1() {
   if (!checkpoint || checkpoint->checkpoint.origin != trust_->origin) return;
   const auto signatures = CheckNote(checkpoint->note, checkpoint->checkpoint.size, *trust_);
   if (!signatures) return;
-  const std::vector<Cosignature> clocks = Clocks(signatures->members, trust_->k, true);
+  const ledger::Quorum& quorum = trust_->QuorumAt(checkpoint->checkpoint.size);
+  const std::vector<Cosignature> clocks = Clocks(signatures->members, quorum.k, true);
   if (clocks.empty()) return;
-  report_.t1 = BoundAt(clocks, clocks.size() - 1 - trust_->f, false, TimeSource::kCosignatures);
+  report_.t1 = BoundAt(clocks, clocks.size() - 1 - quorum.f, false, TimeSource::kCosignatures);
 }
 
 }  // namespace

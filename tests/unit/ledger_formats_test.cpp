@@ -450,8 +450,8 @@ TEST_CASE("a trust file with every field comes back as it was") {
   trust.version = 2;
   trust.previous = Filled(9);
   trust.effective_size = 100;
-  trust.w = 2;
-  trust.witness_f = 1;
+  trust.quorum.w = 2;
+  trust.quorum.witness_f = 1;
   const MemberInfo witness = MakeMember("w", "witness.example.net/w1", 0x71);
   trust.witnesses.push_back(
       {witness.id, "见证", "Witness", "", {{KeyPurpose::kCosign, witness.cosign_key, {}, 5, 9}}});

@@ -46,7 +46,7 @@ struct Stage {
     if (const auto* batch = std::get_if<VerifiedBatch>(&transaction)) {
       return state.ApplyBatch(*batch, time, history);
     }
-    return state.ApplyAct(std::get<VerifiedAct>(transaction), time);
+    return state.ApplyAct(std::get<VerifiedAct>(transaction), 7, time);
   }
   // The error, having checked that it left no trace.
   std::string Refusal(const Transaction& transaction, uint64_t time = kTime) {
@@ -247,7 +247,7 @@ TEST_CASE("whom an institution sponsors is its own affair, however many must agr
   Cast cast(3, {}, 2);
   State state = State::FromGenesis(cast.genesis());
   const Transaction transaction = cast.AddAccount(0);
-  const auto entry = state.ApplyAct(std::get<VerifiedAct>(transaction), kTime);
+  const auto entry = state.ApplyAct(std::get<VerifiedAct>(transaction), 1, kTime);
   REQUIRE_MESSAGE(entry, Outcome(entry));
   CHECK(state.accounts().size() == 1);
 }
@@ -280,7 +280,7 @@ TEST_CASE("the state hash is that of the accounts' lines by first byte, also whe
   REQUIRE(stage.Apply(stage.cast.Deposit(5)));
   // specs/entry.md, "App hash", taken literally.
   json::Array members;
-  for (const MemberInfo& member : stage.state.members()) members.push_back(MemberToJson(member));
+  for (const MemberInfo& member : stage.state.charter().members()) members.push_back(MemberToJson(member));
   std::string text = "cunzheng/state/v1\n";
   text += AsText(Sha256(AsBytes(json::Encode(ParamsToJson(stage.state.params())))));
   text += AsText(Sha256(AsBytes(json::Encode(members))));
@@ -295,7 +295,7 @@ TEST_CASE("the state hash is that of the accounts' lines by first byte, also whe
 
   std::vector<Account> accounts;
   for (const auto& [id, account] : stage.state.accounts()) accounts.push_back(account);
-  State rebuilt = State::FromParts(stage.state.params(), stage.state.members(), accounts);
+  State rebuilt = State::FromParts(stage.state.charter(), accounts);
   CHECK(rebuilt.StateHash() == stage.state.StateHash());
 }
 
@@ -311,14 +311,16 @@ TEST_CASE("state hash and app hash are those of the independent vectors") {
     const auto field = [&](const char* name) { return *vector.at(name).AsString(); };
     CAPTURE(field("desc"));
     REQUIRE(field("expect") == "ok");
+    Genesis genesis;
+    genesis.origin = "example.org/ledger";
     const auto params = ParamsFromJson(*json::Parse(field("params"), json::Form::kCanonical, 1u << 20));
     REQUIRE_MESSAGE(params, Outcome(params));
+    genesis.params = *params;
     const json::Value member_list = *json::Parse(field("members"), json::Form::kCanonical, 1u << 20);
-    std::vector<MemberInfo> members;
     for (const json::Value& item : *member_list.AsArray()) {
       auto member = MemberFromJson(item, "example.org/ledger");
       REQUIRE_MESSAGE(member, Outcome(member));
-      members.push_back(std::move(*member));
+      genesis.members.push_back(std::move(*member));
     }
     std::vector<Account> accounts;
     for (const json::Value& item : *vector.at("accounts").AsArray()) {
@@ -327,7 +329,13 @@ TEST_CASE("state hash and app hash are those of the independent vectors") {
       CHECK(EncodeAccount(*account) == *item.AsString());
       accounts.push_back(std::move(*account));
     }
-    State state = State::FromParts(*params, std::move(members), std::move(accounts));
+    Charter charter = Charter::FromGenesis(genesis);
+    if (vector.contains("governance")) {
+      const auto stored = Charter::Decode(genesis, field("params"), field("members"), field("governance"));
+      REQUIRE_MESSAGE(stored, Outcome(stored));
+      charter = *stored;
+    }
+    State state = State::FromParts(std::move(charter), std::move(accounts));
     CHECK(ToHex(state.StateHash()) == field("state_hash"));
     const Hash root = *HashFromHex(field("root"));
     CHECK(ToHex(AppHash(*vector.at("size").AsInteger(), root, state.StateHash())) == field("app_hash"));

@@ -381,6 +381,35 @@ TEST_CASE("check names accounts, parameters and members that the entries do not 
   }
 }
 
+TEST_CASE("check names governance and versions of the trust file that the entries do not give") {
+  Cast cast;
+  Contents contents;
+  {
+    MemoryDisk disk;
+    REQUIRE(Ledger::Create(kPath, cast.genesis_bytes(), disk.options()));
+    const auto ledger = MustOpen(kPath, disk.options());
+    const Transaction act = cast.Act(Propose{TsaRootsSet{{Bytes{7}}}, kGenesisTime + 1'000});
+    REQUIRE(MustApply(*ledger, {act}, kGenesisTime + 1).transactions[0]);
+    contents = ReadAll(disk);
+  }
+  const auto after = [&](const std::function<void(Contents&)>& change) {
+    Contents changed = contents;
+    change(changed);
+    MemoryDisk disk;
+    WriteAll(disk, changed);
+    return Outcome(CheckStore(kPath, disk.options()));
+  };
+  const std::string second(NumberKey(kTrustSection, 2)), third(NumberKey(kTrustSection, 3));
+  CHECK(after([](Contents&) {}) == "ok");
+  CHECK(after([](Contents& c) { c.erase("g"); }).starts_with("store_corrupt: g"));
+  CHECK(after([](Contents& c) { c["g"].back() = ' '; }).starts_with("store_corrupt: g"));
+  CHECK(after([&](Contents& c) { c.erase(second); }).starts_with("store_corrupt: v 2: missing"));
+  CHECK(after([&](Contents& c) { c[second] += ' '; }).starts_with("store_corrupt: v 2: must be {"));
+  CHECK(after([&](Contents& c) { c[third] = c[second]; }).starts_with("store_corrupt: v 3: no act"));
+  // What was signed is not the ledger's to judge.
+  CHECK(after([](Contents& c) { c[std::string(NumberKey(kTrustSignatureSection, 2))] = "x"; }) == "ok");
+}
+
 TEST_CASE("a byte that rots on disk is an error of check, whichever it is") {
   MemoryDisk disk;
   WriteAll(disk, Sound().contents);

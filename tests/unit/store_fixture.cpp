@@ -12,6 +12,17 @@ Hash Named(const std::string& seed) {
   return Sha256(AsBytes(seed));
 }
 
+namespace {
+
+// Institutions that are no members at genesis, and act all the same.
+constexpr size_t kStrangers = 4;
+
+std::string MemberId(size_t member) {
+  return "member-" + std::to_string(member) + ".example.org";
+}
+
+}  // namespace
+
 Cast::Cast(size_t members, const Params& params, uint64_t govern) {
   genesis_.origin = "example.org/ledger";
   genesis_.created_unix_ms = kGenesisTime;
@@ -19,16 +30,25 @@ Cast::Cast(size_t members, const Params& params, uint64_t govern) {
   genesis_.k = members / 2 + 1;
   genesis_.govern = govern;
   genesis_.params = params;
-  for (size_t i = 0; i < members; ++i) {
-    const std::string id = "member-" + std::to_string(i) + ".example.org";
-    member_keys_.push_back(*PrivateKey::FromSecret(Suite::kSecp256k1, Named(id)));
-    log_signers_.push_back(*NoteSigner::FromSeed(genesis_.origin, NoteKeyType::kEd25519, Named(id + " log")));
-    cosigners_.push_back(*NoteSigner::FromSeed(id, NoteKeyType::kCosignatureV1, Named(id + " cosign")));
-    genesis_.members.push_back({id, "某某公证处", "A notary office", "notary", member_keys_[i].public_key(),
-                                log_signers_[i].key(), cosigners_[i].key()});
+  for (size_t i = 0; i < members + kStrangers; ++i) {
+    member_keys_.push_back(*PrivateKey::FromSecret(Suite::kSecp256k1, Named(MemberId(i))));
+    if (i < members) genesis_.members.push_back(Member(i));
   }
   genesis_bytes_ = EncodeGenesis(genesis_);
   ledger_ = LedgerId(genesis_bytes_);
+}
+
+MemberInfo Cast::Member(size_t member, unsigned generation) const {
+  const std::string id = MemberId(member);
+  const std::string seed = generation == 0 ? id : id + " " + std::to_string(generation);
+  return {id,
+          "某某公证处",
+          "A notary office",
+          "notary",
+          PrivateKey::FromSecret(Suite::kSecp256k1, Named(seed))->public_key(),
+          NoteSigner::FromSeed("example.org/ledger", NoteKeyType::kEd25519, Named(seed + " log"))->key(),
+          NoteSigner::FromSeed(id, NoteKeyType::kCosignatureV1, Named(seed + " cosign"))->key(),
+          std::nullopt};
 }
 
 PrivateKey Cast::AccountKey(size_t account, Suite suite) {
@@ -38,7 +58,7 @@ PrivateKey Cast::AccountKey(size_t account, Suite suite) {
 Transaction Cast::Act(const Action& action, size_t member) {
   ledger::Act act;
   act.ledger = ledger_;
-  act.member = genesis_.members[member].id;
+  act.member = MemberId(member);
   act.action = action;
   act.client_time_unix_ms = kGenesisTime;
   act.nonce = Named("act " + std::to_string(++serial_));
@@ -87,8 +107,11 @@ Transaction Cast::Deposit(size_t account, const DepositOptions& options) {
 std::string Cast::Checkpoint(uint64_t size, const Hash& root) const {
   Note note;
   note.body = EncodeCheckpointBody({genesis_.origin, size, root});
-  note.signatures.push_back(log_signers_[0].Sign(note.body));
-  note.signatures.push_back(cosigners_[0].Sign(note.body, kGenesisTime / 1000));
+  const std::string id = MemberId(0);
+  note.signatures.push_back(
+      NoteSigner::FromSeed(genesis_.origin, NoteKeyType::kEd25519, Named(id + " log"))->Sign(note.body));
+  note.signatures.push_back(NoteSigner::FromSeed(id, NoteKeyType::kCosignatureV1, Named(id + " cosign"))
+                                ->Sign(note.body, kGenesisTime / 1000));
   return EncodeNote(note);
 }
 

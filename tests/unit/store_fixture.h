@@ -40,6 +40,9 @@ class Cast {
   static PrivateKey AccountKey(size_t account, Suite suite = Suite::kSecp256k1);
   static Hash AccountOf(size_t account) { return AccountId(AccountKey(account).public_key()); }
   const PrivateKey& member_key(size_t member) const { return member_keys_[member]; }
+  // What genesis, or an act, says of member `member`; of one beyond genesis too. `generation` gives other
+  // keys.
+  MemberInfo Member(size_t member, unsigned generation = 0) const;
 
   // Each call makes another transaction, unlike all before.
   Transaction Act(const Action& action, size_t member = 0);
@@ -56,7 +59,6 @@ class Cast {
   Genesis genesis_;
   Hash ledger_{};
   std::vector<PrivateKey> member_keys_;
-  std::vector<NoteSigner> log_signers_, cosigners_;
   uint64_t serial_ = 0;
 };
 

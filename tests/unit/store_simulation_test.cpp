@@ -24,7 +24,7 @@ using testing::Outcome;
 
 class Simulation {
  public:
-  explicit Simulation(uint64_t seed) : random_(seed), cast_(2, Limits()) {
+  explicit Simulation(uint64_t seed) : random_(seed), cast_(4, Limits(), 2) {
     for (Replica& replica : replicas_) {
       REQUIRE(Ledger::Create("/l", cast_.genesis_bytes(), replica.disk.options()));
       replica.ledger = MustOpen("/l", replica.disk.options());
@@ -55,12 +55,18 @@ class Simulation {
       if (Chance(2)) Reopen(replicas_[2]);
       while (Chance(2)) Read(replicas_[2 * Below(2)]);
     }
+    trust_version_ = replicas_[0].ledger->charter()->trust().version;
+    for (Replica& replica : replicas_) {
+      REQUIRE(replica.ledger->charter()->EncodeGovernance() ==
+              replicas_[0].ledger->charter()->EncodeGovernance());
+    }
     for (Replica& replica : replicas_) {
       replica.ledger.reset();
       CHECK(Outcome(CheckStore("/l", replica.disk.options())) == "ok");
     }
   }
 
+  uint64_t trust_version() const { return trust_version_; }
   const std::map<std::string, int>& outcomes() const { return outcomes_; }
 
  private:
@@ -98,7 +104,64 @@ class Simulation {
     return block;
   }
 
+  // A change of the kind that members propose; most could be carried out, some could not.
+  Change MakeChange() {
+    const auto any = [&] { return Below(7); };
+    const auto id = [&] { return cast_.Member(any()).id; };
+    const auto numbers = [&]() -> std::optional<Thresholds> {
+      if (Chance(2)) return std::nullopt;
+      const uint64_t n = replicas_[0].ledger->charter()->members().size();
+      return Thresholds{Below(2), 1 + (n + Below(3)) / 2, 1 + Below(3)};
+    };
+    switch (Below(10)) {
+      case 0:
+        return MemberAdd{cast_.Member(any()), numbers()};
+      case 1:
+        return MemberSuspend{id(), "reason", numbers()};
+      case 2:
+        return MemberResume{id(), "reason", numbers()};
+      case 3:
+        return MemberRemove{cast_.Member(4 + Below(3)).id, "reason", numbers()};
+      case 4: {
+        const size_t member = any();
+        const MemberInfo fresh = cast_.Member(member, ++generation_);
+        if (Chance(2)) return KeyRotate{fresh.id, KeyRole::kLog, fresh.log_key, {}};
+        return KeyRotate{fresh.id, KeyRole::kCosign, fresh.cosign_key, {}};
+      }
+      case 5:
+        return numbers().value_or(Thresholds{0, 3, 2});
+      case 6: {
+        Params params = Limits();
+        params.records_per_day_max = 20 + Below(60);
+        return params;
+      }
+      case 7:
+        return TsaRootsSet{{Bytes{1, static_cast<uint8_t>(Below(200))}}};
+      case 8: {
+        const MemberInfo witness = cast_.Member(any(), 90);
+        return WitnessesSet{
+            1,
+            0,
+            {{"w/" + witness.id, "见证", "Witness",
+              NoteSigner::FromSeed("w/" + witness.id, NoteKeyType::kCosignatureV1, testing::Named(witness.id))
+                  ->key()}}};
+      }
+      default:
+        return AccountRemove{Cast::AccountOf(10 + Below(2)), "reason"};
+    }
+  }
+
+  Transaction MakeGovernance() {
+    const auto charter = replicas_[0].ledger->charter();
+    const auto& open = charter->proposals();
+    if (!open.empty() && !Chance(4)) {
+      return cast_.Act(Approve{open[Below(open.size())].id}, Below(5));
+    }
+    return cast_.Act(Propose{MakeChange(), time_ + Below(4) * 400'000'000}, Below(5));
+  }
+
   Transaction MakeAct() {
+    if (!Chance(3)) return MakeGovernance();
     const size_t account = Below(12), member = account % 2 ^ (Chance(6) ? 1 : 0);
     const Hash id = Cast::AccountOf(account);
     switch (Below(6)) {
@@ -180,6 +243,8 @@ class Simulation {
   std::vector<Hash> batches_;
   std::map<Hash, uint64_t> index_;
   std::vector<Hash> leaves_;
+  unsigned generation_ = 0;
+  uint64_t trust_version_ = 1;
   std::map<std::string, int> outcomes_;
 };
 
@@ -189,16 +254,20 @@ TEST_CASE("replicas that are fed the same blocks agree, whatever is read, reopen
   const char* given = std::getenv("CUNZHENG_SEED");
   const uint64_t first = given ? std::strtoull(given, nullptr, 10) : std::random_device{}();
   std::map<std::string, int> outcomes;
+  uint64_t versions = 0;
   for (uint64_t seed = first; seed < first + (given ? 1 : 8); ++seed) {
     MESSAGE("seed " << seed);
     CAPTURE(seed);
     Simulation simulation(seed);
-    simulation.Run(150);
+    simulation.Run(400);
+    versions += simulation.trust_version() - 1;
     for (const auto& [code, count] : simulation.outcomes()) outcomes[code] += count;
   }
   // The runs must have met what they are for.
+  CHECK((given || versions > 20));
   for (const char* code : {"new", "repeated", "unknown_account", "account_suspended", "client_time_ahead",
-                           "expired", "not_found", "not_authorised", "already_exists", "quota_exceeded"}) {
+                           "expired", "not_found", "not_authorised", "already_exists", "quota_exceeded",
+                           "below_safe_minimum", "unknown_member"}) {
     CAPTURE(code);
     CHECK((given || outcomes[code] > 0));
   }

@@ -17,6 +17,7 @@
 #include "ledger/record.h"
 #include "ledger/state.h"
 #include "ledger/trust.h"
+#include "ledger/trust_update.h"
 
 using namespace cunzheng;
 using namespace cunzheng::ledger;
@@ -132,17 +133,23 @@ void CheckAppHash(const VectorCase& vector) {
   const auto parse = [](const std::string& text) {
     return json::Parse(text, json::Form::kCanonical, kLengthMax).value();
   };
-  const Params params = ParamsFromJson(parse(vector.Text("params"))).value();
-  std::vector<MemberInfo> members;
+  Genesis genesis;
+  genesis.params = ParamsFromJson(parse(vector.Text("params"))).value();
   const json::Value list = parse(vector.Text("members"));
   for (const json::Value& item : *list.AsArray()) {
-    // The origin is not part of the state; the log key is named by it.
-    const std::string& vkey = *item.AsObject()->at("log_key").AsString();
-    members.push_back(MemberFromJson(item, ParseNoteKey(vkey).value().name).value());
+    genesis.members.push_back(MemberFromJson(item, {}).value());
   }
   std::vector<Account> accounts;
   for (const std::string& text : Texts(vector, "accounts")) accounts.push_back(DecodeAccount(text).value());
-  State state = State::FromParts(params, members, accounts);
+  Charter charter = Charter::FromGenesis(genesis);
+  if (vector.Has("governance")) {
+    genesis.origin = genesis.members.front().log_key.name;
+    charter =
+        Charter::Decode(genesis, vector.Text("params"), vector.Text("members"), vector.Text("governance"))
+            .value();
+    CHECK(charter.EncodeGovernance() == vector.Text("governance"));
+  }
+  State state = State::FromParts(std::move(charter), accounts);
   CHECK(vector.Text("expect") == "ok");
   CHECK(state.StateHash() == vector.Hex32("state_hash"));
   CHECK(AppHash(vector.Integer("size"), vector.Hex32("root"), state.StateHash()) == vector.Hex32("app_hash"));
@@ -189,6 +196,19 @@ void CheckTrust(const VectorCase& vector) {
   CHECK(trust->n() == vector.Integer("n"));
 }
 
+void CheckFollow(const VectorCase& vector) {
+  const Trust pinned = DecodeTrust(vector.Text("pinned")).value();
+  const auto follow = [&]() -> Result<Trust> {
+    ASSIGN_OR_RETURN(const TrustUpdate update, DecodeTrustUpdate(vector.Text("update")));
+    CHECK(DecodeTrustUpdate(EncodeTrustUpdate(update)).value() == update);
+    return VerifyTrustUpdate(pinned, update);
+  };
+  const auto next = follow();
+  if (!vector.Expects(next)) return;
+  CHECK(TrustId(*next) == vector.Hex32("trust_id"));
+  CHECK(next->version == vector.Integer("version"));
+}
+
 void CheckReceipt(const VectorCase& vector) {
   std::optional<Trust> trust;
   if (vector.Has("trust")) {
@@ -231,12 +251,14 @@ const VectorFile kFiles[] = {
     {"entry/app_hash", "entry.app_hash", CheckAppHash},
     {"entry/deposit_entry", "entry.deposit_entry", CheckDepositEntry},
     {"entry/genesis", "entry.genesis", CheckGenesis},
+    {"entry/governance", "entry.act", CheckAct},
     {"merkle/consistency", "merkle.consistency", CheckConsistency},
     {"merkle/inclusion", "merkle.inclusion", CheckInclusion},
     {"merkle/roots", "merkle.root", CheckMerkleRoot},
     {"receipt/attestations", "receipt.verify", CheckReceipt},
     {"receipt/chain", "receipt.verify", CheckReceipt},
     {"receipt/decode", "receipt.verify", CheckReceipt},
+    {"receipt/earlier", "receipt.verify", CheckReceipt},
     {"receipt/evidence", "receipt.verify", CheckReceipt},
     {"receipt/retired", "receipt.verify", CheckReceipt},
     {"receipt/tokens", "receipt.verify", CheckReceipt},
@@ -244,6 +266,7 @@ const VectorFile kFiles[] = {
     {"receipt/witnesses", "receipt.verify", CheckReceipt},
     {"record/manifest", "manifest.decode", CheckManifest},
     {"record/record", "record.decode", CheckRecord},
+    {"trust/follow", "trust.follow", CheckFollow},
     {"trust/trust", "trust.decode", CheckTrust},
 };
 

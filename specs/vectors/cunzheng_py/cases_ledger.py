@@ -1,6 +1,6 @@
 """Vectors of records, batches, acts, entries, genesis, app hash and trust files."""
 
-from . import crypto, formats, jsonp, note, world
+from . import crypto, formats, jsonp, merkle, note, world
 from .cases_basic import seed
 from .ops import File
 from .world import ALICE, BOB, EVIDENCE, SALT
@@ -271,7 +271,8 @@ def act_files(ledger):
     hex_faults(f, good, ("ledger", "nonce"))
     for desc, member in (("an empty member", ""), ("a member with a space", "a b"), ("a member with a plus sign", "a+b"), ("a member in capitals", "Notary"), ("a member that ends in a slash", "a/"), ("a member of 129 bytes", "m" * 129)):
         f.add(desc, "invalid_value", text=enc(dict(good, member=member)))
-    add("an unknown action", "invalid_value", "account_remove", {})
+    add("account_remove", "ok", "account_remove", {"account": H, "reason": "法院令"})
+    add("an unknown action", "invalid_value", "account_rename", {})
     add("no arguments", "missing_field", "account_suspend", {})
     add("another action's arguments", "missing_field", "account_suspend", add_args)
     add("an unknown argument", "unknown_field", "clock_resume", {"reason": "r", "zz": 1})
@@ -283,6 +284,8 @@ def act_files(ledger):
     add("a key that is no point", "key_invalid", "account_add", dict(add_args, public_key="02" + "ff" * 32))
     add("a quota without bytes", "missing_field", "account_quota", {"account": H, "records_per_day_max": 1})
     f.add("over 8,192 bytes", "too_large", text=enc(good) + " " * 8192)
+
+    g = governance_file(ledger)
 
     e = File("entry/act_envelope", "entry.act_envelope", "envelopes with acts")
     text, admin = enc(good), ledger.members[0].account
@@ -299,7 +302,75 @@ def act_files(ledger):
     case("a batch header in the act's place", "unsupported_version", whole.replace("cunzheng/act/v1", "cunzheng/batch/v1"))
     case("too long", "too_large", whole, limit=len(whole.encode()) - 1)
     case("cut short", "envelope_malformed", whole[:-1])
-    return [f, e]
+    return [f, g, e]
+
+
+def governance_file(ledger):
+    f = File("entry/governance", "entry.act", "proposals and approvals")
+    member = world.Member(ledger.origin, "agency.example.org", "Example Agency", "示例机关", "agency").in_genesis()
+    consensus = crypto.PrivateKey(crypto.SECP256K1, seed("consensus")).public.hex()
+    step = {"member": "court.example.org", "reason": "失去联系"}
+    thresholds = {"f": 0, "k": 2, "govern": 2}
+    cosign = note.Signer("court.example.org", note.COSIGN, seed("next")).key.vkey
+    log = note.Signer(ledger.origin, note.LOG, seed("next log")).key.vkey
+    rotate = {"member": "court.example.org", "purpose": "cosign", "key": cosign}
+    account_key = f"{ALICE.suite}:{ALICE.public.hex()}"
+    witness = note.Signer("witness.example.net", note.COSIGN, seed("witness"))
+    w = {"id": "witness.example.net", "name": {"en": "W", "zh": "见证"}, "key": witness.key.vkey}
+    witnesses = {"w": 1, "witness_f": 0, "witnesses": [w]}
+    good = {
+        "member_add": {"member": member, "thresholds": {"f": 1, "k": 4, "govern": 3}},
+        "member_suspend": step,
+        "member_resume": dict(step, thresholds=thresholds),
+        "member_remove": dict(step, thresholds=thresholds),
+        "key_rotate": rotate,
+        "thresholds": thresholds,
+        "params": ledger.fields["params"],
+        "witnesses": witnesses,
+        "tsa_roots": {"roots": ["MAA="]},
+        "account_suspend": {"account": H, "reason": "法院令"},
+        "account_resume": {"account": H, "reason": "法院令"},
+        "account_remove": {"account": H, "reason": "法院令"},
+    }
+
+    def propose(desc, expect, action, args, **fields):
+        args = {"action": action, "args": args, "expires_unix_ms": world.T0 + 86_400_000, **fields}
+        f.add(desc, expect, text=enc(ledger.act("propose", args)))
+
+    for action, args in good.items():
+        propose(action, "ok", action, args)
+        propose(f"{action} without arguments", "missing_field", action, {})
+        propose(f"{action} with an unknown one", "unknown_field", action, dict(args, zz=1))
+    propose("a member with a consensus key", "ok", "member_add", {"member": dict(member, consensus_key=consensus)})
+    for purpose, key in (("log", log), ("account", account_key), ("consensus", account_key)):
+        propose(f"a new {purpose} key", "ok", "key_rotate", dict(rotate, purpose=purpose, key=key))
+    propose("no witnesses any more", "ok", "witnesses", {"w": 0, "witness_f": 0, "witnesses": []})
+    f.add("an approval", "ok", text=enc(ledger.act("approve", {"proposal": H})))
+    f.add("an approval of nothing", "missing_field", text=enc(ledger.act("approve", {})))
+    f.add("an approval of no id", "invalid_value", text=enc(ledger.act("approve", {"proposal": "x"})))
+    propose("a change of an unknown name", "invalid_value", "member_rename", step)
+    propose("a proposal of a proposal", "invalid_value", "propose", {})
+    propose("an account added by proposal", "invalid_value", "account_add", {})
+    propose("no expiry", "wrong_type", "thresholds", thresholds, expires_unix_ms="never")
+    propose("an empty reason", "invalid_value", "member_remove", dict(step, reason=""))
+    propose("a reason of 501 bytes", "invalid_value", "member_remove", dict(step, reason="r" * 501))
+    propose("k = 0", "invalid_value", "thresholds", dict(thresholds, k=0))
+    propose("govern = 17", "invalid_value", "thresholds", dict(thresholds, govern=17))
+    propose("thresholds without govern", "missing_field", "member_remove", dict(step, thresholds={"f": 0, "k": 1}))
+    propose("a member of an unknown role", "invalid_value", "member_add", {"member": dict(member, role="x")})
+    propose("a member's key that is no point", "key_invalid", "member_add", {"member": dict(member, public_key="02" + "ff" * 32)})
+    propose("a consensus key that is no point", "key_invalid", "member_add", {"member": dict(member, consensus_key="02" + "ff" * 32)})
+    propose("a member's cosigning key of another name", "invalid_value", "member_add", {"member": dict(member, cosign_key=cosign)})
+    propose("an unknown purpose", "invalid_value", "key_rotate", dict(rotate, purpose="tls"))
+    propose("a log key for cosigning", "invalid_value", "key_rotate", dict(rotate, key=log))
+    propose("a key that does not parse", "key_invalid", "key_rotate", dict(rotate, key="x"))
+    propose("an account key of an unknown suite", "key_invalid", "key_rotate", dict(rotate, purpose="account", key="rsa:" + ALICE.public.hex()))
+    propose("an SM2 key for consensus", "key_invalid", "key_rotate", dict(rotate, purpose="consensus", key=f"{BOB.suite}:{BOB.public.hex()}"))
+    propose("a witness's key of another name", "invalid_value", "witnesses", dict(witnesses, witnesses=[dict(w, id="x.example")]))
+    propose("w over 64", "invalid_value", "witnesses", dict(witnesses, w=65))
+    propose("a root that is no base64", "invalid_value", "tsa_roots", {"roots": ["MAA"]})
+    propose("17 roots", "invalid_value", "tsa_roots", {"roots": ["MAA="] * 17})
+    return f
 
 
 def entry_files(ledger):
@@ -382,6 +453,12 @@ def genesis_files(single, four):
     member("a log key of another origin", log_key=note.Signer("example.org/other", note.LOG, seed("x")).key.vkey)
     member("a cosigning key in the log key's place", log_key=four.members[1].cosign.key.vkey)
     member("a key that does not parse", "key_invalid", log_key="x")
+    consensus = [crypto.PrivateKey(crypto.SECP256K1, seed(f"consensus {i}")).public.hex() for i in range(4)]
+    ordering = [dict(m, consensus_key=key) for m, key in zip(good["members"], consensus)]
+    bad("a consensus key each", "ok", members=ordering)
+    bad("a consensus key that is no point", "key_invalid", members=[*ordering[:3], dict(ordering[3], consensus_key="02" + "ff" * 32)])
+    bad("one member without a consensus key", members=[*ordering[:3], good["members"][3]])
+    bad("a consensus key twice", members=[*ordering[:3], dict(ordering[3], consensus_key=consensus[0])])
     f.add("over 16,384 bytes", "too_large", text=enc(good) + " " * 16384)
     return [f]
 
@@ -407,6 +484,10 @@ def app_hash_files(ledger):
     add("an account with use booked", [account(0, used_bytes=1234, used_day=20717, used_records=3)], 2, seed("r2"))
     add("another size", [account(0)], 3, seed("r2"))
     add("another parameter", [account(0)], 2, seed("r2"), dict(params, batch_bytes_max=65536))
+    proposal = {"approvals": [members[0]["id"]], "change": {"action": "thresholds", "args": {"f": 0, "govern": 1, "k": 3}}, "expires_unix_ms": world.T0, "id": H, "member": members[0]["id"]}
+    governance = {"govern": 2, "proposals": [proposal], "suspended": [members[1]["id"]], "trust": ledger.trust()}
+    f.add("with governance", "ok", params=enc(params), members=enc(members), accounts=[enc(account(0))], governance=enc(governance), size=4, root=seed("r4").hex())
+    f.add("an account removed", "ok", params=enc(params), members=enc(members), accounts=[enc(account(0, status="removed"))], size=4, root=seed("r4").hex())
     add("fifty accounts, some in one bucket", [account(i) for i in range(50)], 51, seed("r51"))
     near = [account(i, account=f"00{i:062x}") for i in (3, 1, 2)] + [account(9, account="ff" * 32)]
     add("bucket 0 holds three, bucket 255 one; given out of order", near, 5, seed("r5"))
@@ -447,6 +528,16 @@ def trust_files(single, four):
     gone = [dict(m, keys=[dict(k, until_size=900) for k in m["keys"]]) if i == 3 else m for i, m in enumerate(good["members"])]
     add("a member that left does not count in n", "ok", members=gone, f=0, k=2, **second)
     add("a TSA root", "ok", tsa_roots=["MAA="])
+    earlier = [{"until_size": 700, "f": 0, "k": 4, "w": 0}, {"until_size": 900, "f": 0, "k": 3, "w": 2, "witness_f": 1}]
+    add("other thresholds before", "ok", earlier=earlier, **second)
+    add("thresholds before that ran beyond today's version", "trust_invalid", earlier=[dict(earlier[1], until_size=901)], **second)
+    add("thresholds before out of order", "trust_invalid", earlier=earlier[::-1], **second)
+    add("thresholds before that were too weak", "trust_invalid", earlier=[dict(earlier[0], k=2)], **second)
+    add("thresholds before for more than there were", "trust_invalid", earlier=[dict(earlier[0], k=5)], **second)
+    add("no thresholds before, written out", "invalid_value", earlier=[], **second)
+    add("thresholds before until 1", "invalid_value", earlier=[dict(earlier[0], until_size=1)], **second)
+    add("thresholds before without k", "missing_field", earlier=[without(earlier[0], "k")], **second)
+    add("version 1 with thresholds before", "trust_invalid", earlier=earlier)
 
     for name in good:
         f.add(f"{name} missing", "missing_field", text=enc(without(good, name)))
@@ -494,6 +585,75 @@ def trust_files(single, four):
     return [f]
 
 
+def follow_files(four):
+    """The chain of trust files: the third member rotates its cosigning key, then k rises and the fourth leaves."""
+    f = File("trust/follow", "trust.follow", "from a pinned trust file to the next version")
+    at = four.append(enc(four.act_entry(enc(four.act("approve", {"proposal": H})))))
+    size = at + 1
+    leaves = four.leaves()
+    first = four.trust()
+    new_key = note.Signer(four.members[2].id, note.COSIGN, seed("rotated")).key.vkey
+
+    def rotated(at_size):
+        members = [dict(m, keys=[dict(k) for k in m["keys"]]) for m in first["members"]]
+        members[2]["keys"][1]["until_size"] = at_size
+        members[2]["keys"].append({"purpose": "cosign", "key": new_key, "from_size": at_size})
+        return members
+
+    def version(**fields):
+        effective = {"root": merkle.root(leaves).hex(), "size": size}
+        previous = formats.Trust(enc(first)).id.hex()
+        return dict(first, version=2, previous=previous, effective=effective, members=rotated(size), **fields)
+
+    def update(trust, signers=(0, 1, 3), key=None, **fields):
+        text = trust if isinstance(trust, str) else enc(trust)
+        signatures = [{"member": four.members[i].id, "signature": (key or four.members[i].account).sign("trust", text.encode()).hex()} for i in signers]
+        path = [h.hex() for h in merkle.inclusion_path(at, leaves)]
+        return {"type": "cunzheng/trust_update/v1", "trust": text, "entry": four.entries[at], "inclusion": path, "signatures": signatures, **fields}
+
+    def add(desc, expect, document, pinned=first):
+        f.add(desc, expect, pinned=enc(pinned), update=jsonp.encode_readable(document))
+
+    good = version()
+    add("a key rotated, signed by three", "ok", update(good))
+    add("signed by all", "ok", update(good, (0, 1, 2, 3)))
+    add("thresholds changed", "ok", update(version(k=4, earlier=[{"until_size": size, "f": 1, "k": 3, "w": 0}])))
+    gone = [dict(m, keys=[dict(k, until_size=size) for k in m["keys"]]) if i == 3 else m for i, m in enumerate(first["members"])]
+    add("a member left", "ok", update(dict(version(f=0, k=2, earlier=[{"until_size": size, "f": 1, "k": 3, "w": 0}]), members=gone)))
+    stranger = world.Member(four.origin, "agency.example.org", "A", "示", "agency").in_trust()
+    joined = dict(stranger, keys=[dict(k, from_size=size) for k in stranger["keys"]])
+    add("a member came", "ok", update(dict(good, members=[*good["members"], joined], k=4, earlier=[{"until_size": size, "f": 1, "k": 3, "w": 0}])))
+
+    add("signed by two of three that must", "quorum_not_met", update(good, (0, 1)))
+    add("signed by one, three times", "quorum_not_met", update(good, (0, 0, 0)))
+    strangers = update(good, (0, 1))
+    strangers["signatures"].append(dict(strangers["signatures"][0], member="agency.example.org"))
+    add("the third signature is a stranger's", "quorum_not_met", strangers)
+    add("signed by a wrong key", "signature_invalid", update(good, key=ALICE))
+    changed = update(good)
+    changed["trust"] = enc(dict(good, tsa_roots=["MAA="]))
+    add("changed after signing", "signature_invalid", changed)
+    add("the pinned version again", "trust_invalid", update(first))
+    add("a version left out", "trust_invalid", update(dict(good, version=3)))
+    add("it continues a fork", "trust_invalid", update(dict(good, previous=H)))
+    add("another ledger", "wrong_ledger", update(dict(good, ledger=H)))
+    add("not canonical", "not_canonical", update(jsonp.encode_readable(good)))
+    add("no larger tree", "trust_invalid", update(dict(good, members=first["members"], effective={"root": first["effective"]["root"], "size": 1})))
+    add("a member is gone", "trust_invalid", update(dict(good, members=first["members"][:3], f=0, k=2)))
+    add("a new key that holds from before", "trust_invalid", update(dict(good, members=rotated(size - 1))))
+    add("thresholds changed without a trace", "trust_invalid", update(dict(good, k=4)))
+    add("a trace of what never was", "trust_invalid", update(version(earlier=[{"until_size": size, "f": 0, "k": 3, "w": 0}])))
+    add("another entry", "root_mismatch", update(good, entry=enc(four.act_entry(enc(four.act("approve", {"proposal": "0" * 64}))))))
+    add("a deposit's entry", "unsupported_version", update(good, entry=enc(dict(jsonp.decode(four.entries[at].encode()), type="cunzheng/entry/v1"))))
+    add("another root", "root_mismatch", update(dict(good, effective={"root": H, "size": size})))
+    add("a path too short", "proof_length", update(good, inclusion=update(good)["inclusion"][:-1]))
+    add("another version of the format", "unsupported_version", update(good, type="cunzheng/trust_update/v2"))
+    add("an unknown field", "unknown_field", update(good, zz=1))
+    add("signatures missing", "missing_field", without(update(good), "signatures"))
+    add("a short signature", "invalid_value", update(good, signatures=[{"member": "a", "signature": "00"}]))
+    return [f]
+
+
 def files():
     single, four = world.Ledger(1, 0, 1), world.Ledger(4, 1, 3)
     return [
@@ -504,6 +664,7 @@ def files():
         *genesis_files(single, four),
         *app_hash_files(four),
         *trust_files(single, four),
+        *follow_files(world.Ledger(4, 1, 3)),
     ]
 
 

@@ -3,7 +3,7 @@
 import base64
 import copy
 
-from . import crypto, jsonp, note, tsa, world
+from . import crypto, jsonp, merkle, note, tsa, world
 from .cases_basic import b64, seed
 from .ops import File
 from .world import ALICE, BOB, EVIDENCE, SALT
@@ -53,7 +53,7 @@ class Scene:
 
 def files():
     scene = Scene()
-    return [valid(scene), witnesses(scene), tokens(scene), retired(), *negative(scene)]
+    return [valid(scene), witnesses(scene), tokens(scene), retired(), earlier(), *negative(scene)]
 
 
 def add(f, desc, expect, receipt, trust, evidence=EVIDENCE):
@@ -246,6 +246,45 @@ def tokens(s):
     impostor.d += 1
     case("signed with another key than the certificate's", bad, stamp(by=impostor))
     case("one good token and one bad", bad, stamp(), b"token")
+    return f
+
+
+def earlier():
+    """Two members that both signed became four with k = 3 at size 6; a receipt of before then."""
+    f = File("receipt/earlier", "receipt.verify", "receipts under an earlier membership")
+    ledger = world.Ledger(4, 1, 3)
+    records = [enc(ledger.record(EVIDENCE, ALICE.account))]
+    at = ledger.deposit(records, ALICE)
+    while len(ledger.entries) < 8:
+        ledger.deposit([enc(ledger.record(f"filler {len(ledger.entries)}".encode(), ALICE.account))], ALICE)
+    size = 6
+    members = [dict(m, keys=[dict(k, from_size=1 if i < 2 else size) for k in m["keys"]]) for i, m in enumerate(ledger.trust()["members"])]
+    effective = {"root": merkle.root(ledger.leaves(size)).hex(), "size": size}
+
+    def trust(**fields):
+        before = [{"until_size": size, "f": 0, "k": 2, "w": 0}]
+        return pretty(ledger.trust(version=2, previous=H, effective=effective, members=members, earlier=before, **fields))
+
+    def case(desc, expect, attestations, t2, trust_text=None, **fields):
+        receipt = ledger.receipt(records, 0, at, attestations, **fields)
+        out = add(f, desc, expect, receipt, trust_text or trust())
+        assert out.get("t2_unix_s") == t2, f"{desc}: {out}"
+
+    old = ledger.attestation(at, 3, [S0 + 5, S0 + 7, None, None])
+    case("two of the two of then: valid, not refreshed", "retired_keys_only", [old], S0 + 6)
+    case("a proof to the tree of the new version", "ok", [old], S0 + 6, consistency=[ledger.consistency(3, size)])
+    case("one of the two of then", "quorum_not_met", [ledger.attestation(at, 3, [S0 + 5, None, None, None])], None)
+    case("keys that hold from later on do not count then", "quorum_not_met", [ledger.attestation(at, 3, [S0 + 5, None, S0 + 6, S0 + 7])], None)
+    now = ledger.attestation(at, 7, [S0 + 20, None, S0 + 21, S0 + 22])
+    case("by three of the four of now", "ok", [now], S0 + 22)
+    case("two of four are too few now", "quorum_not_met", [ledger.attestation(at, 7, [S0 + 20, S0 + 21, None, None])], None)
+    case("of then and of now: the later one alone settles", "ok", [old, now], S0 + 22)
+    case("and a proof between them", "ok", [old, now], S0 + 6, consistency=[ledger.consistency(3, 7)])
+    case("a proof to a tree that nobody vouches for", "retired_keys_only", [old, ledger.attestation(at, 5, [S0 + 9, S0 + 9, None, None])], S0 + 6, consistency=[ledger.consistency(3, 5)])
+    root_ca = tsa.Authority("Example TSA Root", ca=True)
+    authority = tsa.Authority("Example TSA", issuer=root_ca)
+    token = authority.token(old["checkpoint"].encode(), S0 + 40)
+    case("a token of later gives its own time, not the members'", "ok", [dict(old, tokens=[b64(token)])], S0 + 40, trust(tsa_roots=[b64(root_ca.certificate)]))
     return f
 
 

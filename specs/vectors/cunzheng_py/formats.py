@@ -158,8 +158,11 @@ ACTIONS = {
     ],
     "account_suspend": [("account", hex32), ("reason", text(1, 500))],
     "account_resume": [("account", hex32), ("reason", text(1, 500))],
+    "account_remove": [("account", hex32), ("reason", text(1, 500))],
     "account_quota": [("account", hex32), *_quota],
     "clock_resume": [("reason", text(1, 500))],
+    "propose": [],  # judged by decode_propose
+    "approve": [("proposal", hex32)],
 }
 member_id = text(1, 128, NAME_FORM)
 
@@ -185,13 +188,81 @@ def decode_act(data):
     # args are judged in their place in the table, by the action that stands before them
     action = act.get("action") if isinstance(act, dict) else None
     rows = list(ACT)
-    if isinstance(action, str) and action in ACTIONS:
+    if action == "propose":
+        rows[4] = ("args", decode_propose)
+    elif isinstance(action, str) and action in ACTIONS:
         rows[4] = ("args", shape(*ACTIONS[action]))
     jsonp.check(act, rows)
     if act["action"] == "account_add":
         key = act["args"]
         crypto.curve_of(key["suite"]).decompress(bytes.fromhex(key["public_key"]))
     return act
+
+
+# ---- governance ----
+
+_thresholds = [("f", integer(0, 16)), ("k", integer(1, 16)), ("govern", integer(1, 16))]
+_member_step = [
+    ("member", member_id),
+    ("reason", text(1, 500)),
+    ("thresholds", shape(*_thresholds), OPTIONAL),
+]
+
+
+def _vkey(v, kind, name=None):
+    text(1)(v)
+    key = note.parse_vkey(v)
+    if key.kind != kind or (name and key.name != name):
+        raise Bad("invalid_value", "a key of another type or name")
+
+
+def _new_member(v):
+    jsonp.check(v, MEMBER)
+    check_member_keys(v)
+
+
+def _witness(v):
+    jsonp.check(v, [("id", member_id), ("name", NAMES), ("key", text(1))])
+    _vkey(v["key"], note.COSIGN, v["id"])
+
+
+def _key_rotate(v):
+    jsonp.check(v, [("member", member_id), ("purpose", one_of("log", "cosign", "account", "consensus")), ("key", text(1))])
+    if v["purpose"] in ("log", "cosign"):
+        return _vkey(v["key"], note.LOG if v["purpose"] == "log" else note.COSIGN)
+    name, colon, key = v["key"].partition(":")
+    known = name in (crypto.SECP256K1, crypto.SM2)
+    if not (colon and known and re.fullmatch("[0-9a-f]{66}", key)) or (v["purpose"] == "consensus" and name != crypto.SECP256K1):
+        raise Bad("key_invalid", "key")
+    crypto.curve_of(name).decompress(bytes.fromhex(key))
+
+
+def _certificate(v):
+    text(1)(v)
+    note.b64decode(v, "invalid_value")
+
+
+def changes():
+    return {
+        "member_add": shape(("member", _new_member), ("thresholds", shape(*_thresholds), OPTIONAL)),
+        "member_suspend": shape(*_member_step),
+        "member_resume": shape(*_member_step),
+        "member_remove": shape(*_member_step),
+        "key_rotate": _key_rotate,
+        "thresholds": shape(*_thresholds),
+        "params": shape(*PARAMS),
+        "witnesses": shape(("w", integer(0, 64)), ("witness_f", integer(0, 64)), ("witnesses", array(0, 64, _witness))),
+        "tsa_roots": shape(("roots", array(0, 16, _certificate))),
+        **{name: shape(*ACTIONS[name]) for name in ("account_suspend", "account_resume", "account_remove")},
+    }
+
+
+def decode_propose(v):
+    _object(v)
+    rules = changes()
+    name = v.get("action")
+    rule = rules.get(name, _object) if isinstance(name, str) else _object
+    jsonp.check(v, [("action", one_of(*rules)), ("args", rule), ("expires_unix_ms", integer())])
 
 
 def act_id(act):
@@ -244,7 +315,7 @@ def decode_act_entry(data):
 
 # ---- genesis and app hash ----
 
-_names = shape(("en", text(1, 200)), ("zh", text(1, 200)))
+NAMES = _names = shape(("en", text(1, 200)), ("zh", text(1, 200)))
 ROLES = ("notary", "court", "platform", "agency", "arbitration", "operator")
 MEMBER = [
     ("id", member_id),
@@ -254,6 +325,7 @@ MEMBER = [
     ("public_key", hexes(33)),
     ("log_key", text(1)),
     ("cosign_key", text(1)),
+    ("consensus_key", hexes(33), OPTIONAL),
 ]
 PARAMS = [
     ("batch_bytes_max", integer(65536, 1048576)),
@@ -276,16 +348,25 @@ GENESIS = [
 ]
 
 
+def check_member_keys(m, origin=None):
+    crypto.curve_of(m["suite"]).decompress(bytes.fromhex(m["public_key"]))
+    log, cosign = note.parse_vkey(m["log_key"]), note.parse_vkey(m["cosign_key"])
+    if (log.kind, log.name, cosign.kind, cosign.name) != (note.LOG, origin or log.name, note.COSIGN, m["id"]):
+        raise Bad("invalid_value", "members: a key of another type or name")
+    if "consensus_key" in m:
+        crypto.K1.decompress(bytes.fromhex(m["consensus_key"]))
+
+
 def decode_genesis(data):
     g = jsonp.check(jsonp.decode(data, 16384), GENESIS)
     n, names = len(g["members"]), [m["id"] for m in g["members"]]
     if len(set(names)) != n:
         raise Bad("invalid_value", "members: the same id twice")
     for m in g["members"]:
-        crypto.curve_of(m["suite"]).decompress(bytes.fromhex(m["public_key"]))
-        log, cosign = note.parse_vkey(m["log_key"]), note.parse_vkey(m["cosign_key"])
-        if (log.kind, log.name, cosign.kind, cosign.name) != (note.LOG, g["origin"], note.COSIGN, m["id"]):
-            raise Bad("invalid_value", "members: a key of another type or name")
+        check_member_keys(m, g["origin"])
+    ordering = [m["consensus_key"] for m in g["members"] if "consensus_key" in m]
+    if len(ordering) not in (0, n) or len(set(ordering)) != len(ordering):
+        raise Bad("invalid_value", "members: consensus keys of some, or one twice")
     if not (2 * g["k"] > n + g["f"] and g["k"] <= n and g["f"] < g["k"] and g["govern"] <= n):
         raise Bad("invalid_value", "f, k, govern")
     return g
@@ -295,14 +376,16 @@ def account_line(account):
     return jsonp.encode(account).encode() + b"\n"
 
 
-def state_hash(params, members, accounts):
+def state_hash(params, members, accounts, governance=None):
     buckets = []
     for i in range(256):
         inside = sorted((a for a in accounts if int(a["account"][:2], 16) == i), key=lambda a: a["account"])
         lines = b"".join(account_line(a) for a in inside)
         buckets.append(crypto.sha256(lines) if inside else bytes(32))
-    parts = [crypto.sha256(jsonp.encode(v).encode()) for v in (params, members)]
-    return crypto.sha256(crypto.tag("state"), *parts, *buckets)
+    values = (params, members) if governance is None else (params, members, governance)
+    parts = [crypto.sha256(jsonp.encode(v).encode()) for v in values]
+    tag = crypto.tag("state") if governance is None else b"cunzheng/state/v2\n"
+    return crypto.sha256(tag, *parts, *buckets)
 
 
 def app_hash(size, root, state):
@@ -323,6 +406,7 @@ _trust_key = [
     ("from_size", integer(1)),
     ("until_size", integer(), OPTIONAL),
 ]
+QUORUM = [("f", integer(0, 64)), ("k", integer(1, 64)), ("w", integer(0, 64)), ("witness_f", integer(1, 64), OPTIONAL)]
 _witness_key = [("purpose", one_of("cosign")), *_trust_key[1:]]
 TRUST = [
     ("type", type_is("cunzheng/trust/v1")),
@@ -335,6 +419,7 @@ TRUST = [
     ("k", integer(1, 64)),
     ("w", integer(0, 64)),
     ("witness_f", integer(1, 64), OPTIONAL),
+    ("earlier", array(1, 64, shape(("until_size", integer(2)), *QUORUM)), OPTIONAL),
     (
         "members",
         array(
@@ -369,6 +454,14 @@ class TrustKey:
         return self.from_size <= size and (self.until_size is None or size < self.until_size)
 
 
+class Quorum:
+    def __init__(self, fields, n):
+        self.f, self.k, self.w = fields["f"], fields["k"], fields["w"]
+        self.witness_f = fields.get("witness_f", 0)
+        _need(2 * self.k > n + self.f and self.k <= n and self.f < self.k, "f, k, n")
+        _need(self.witness_f < self.w if self.w else self.witness_f == 0, "witness_f")
+
+
 class Trust:
     def __init__(self, data):
         t = self.fields = jsonp.check(jsonp.decode(data, 1 << 20, canonical=False), TRUST)
@@ -386,12 +479,23 @@ class Trust:
                 _need(any(k["purpose"] == "cosign" for k in m["keys"]), f"{m['id']} has no cosigning key")
         names = [(k.note.name, k.note.id) for k in self.keys]
         _need(len(set(names)) == len(names), "two keys share name and id")
-        current = {k.owner for k in self.keys if not k.witness and k.purpose == "cosign" and k.until_size is None}
-        self.n, self.f, self.k, self.w = len(current), t["f"], t["k"], t["w"]
-        self.witness_f = t.get("witness_f", 0)
-        _need(2 * self.k > self.n + self.f and self.k <= self.n and self.f < self.k, "f, k, n")
-        _need(self.w == 0 or self.witness_f < self.w, "witness_f")
+        self.n = len({k.owner for k in self._cosigning() if k.until_size is None})
+        self.now = Quorum(t, self.n)
+        self.earlier, before = [], 1
+        for row in t.get("earlier", []):
+            until = row["until_size"]
+            _need(before < until <= t["effective"]["size"], "earlier does not ascend to effective.size")
+            n = len({k.owner for k in self._cosigning() if k.holds(until - 1)})
+            self.earlier.append((until, Quorum(row, n)))
+            before = until
         self.ledger, self.origin = t["ledger"], t["origin"]
+
+    def _cosigning(self):
+        return [k for k in self.keys if not k.witness and k.purpose == "cosign"]
+
+    def quorum_at(self, size):
+        """f, k, w and witness_f for a tree of `size`."""
+        return next((quorum for until, quorum in self.earlier if size < until), self.now)
 
     def _add(self, owner, witness, k):
         until = k.get("until_size")
@@ -417,3 +521,71 @@ class Trust:
 def _need(condition, detail):
     if not condition:
         raise Bad("trust_invalid", detail)
+
+
+# ---- trust update (specs/trust.md, "Following the versions") ----
+
+TRUST_UPDATE = [
+    ("type", type_is("cunzheng/trust_update/v1")),
+    ("trust", text(1)),
+    ("entry", text(1)),
+    ("inclusion", array(0, 64, hex32)),
+    ("signatures", array(0, 64, shape(("member", member_id), ("signature", hexes(64))))),
+]
+
+
+def follow(pinned_text, update_text):
+    """The next trust file, or Bad."""
+    pinned = Trust(pinned_text)
+    update = jsonp.check(jsonp.decode(update_text, 4 << 20, canonical=False), TRUST_UPDATE)
+    # 1
+    new = Trust(update["trust"])
+    if jsonp.encode(new.fields) != update["trust"]:
+        raise Bad("not_canonical")
+    if (new.ledger, new.origin) != (pinned.ledger, pinned.origin):
+        raise Bad("wrong_ledger")
+    # 2, 3
+    old_fields, fields = pinned.fields, new.fields
+    _need(fields["version"] == old_fields["version"] + 1, "a version is left out")
+    _need(fields["previous"] == pinned.id.hex(), "a fork")
+    # 4
+    size = fields["effective"]["size"]
+    _need(size > old_fields["effective"]["size"], "effective")
+    for group in ("members", "witnesses"):
+        _continues(old_fields[group], fields[group], size)
+    names = ("f", "k", "w", "witness_f")
+    old_quorum = {name: old_fields[name] for name in names if name in old_fields}
+    expected = list(old_fields.get("earlier", []))
+    if old_quorum != {name: fields[name] for name in names if name in fields}:
+        expected.append({"until_size": size, **old_quorum})
+    _need(fields.get("earlier", []) == expected, "earlier")
+    # 5
+    decode_act_entry(update["entry"])
+    path = [bytes.fromhex(h) for h in update["inclusion"]]
+    root = bytes.fromhex(fields["effective"]["root"])
+    merkle.verify_inclusion(merkle.leaf_hash(update["entry"].encode()), size - 1, size, path, root)
+    # 6
+    signers = set()
+    for line in update["signatures"]:
+        keys = [k["key"] for m in old_fields["members"] if m["id"] == line["member"] for k in m["keys"]
+                if k["purpose"] == "account" and "until_size" not in k]  # fmt: skip
+        if keys:
+            suite_name, _, key = keys[0].partition(":")
+            signature = bytes.fromhex(line["signature"])
+            crypto.verify(suite_name, bytes.fromhex(key), "trust", update["trust"].encode(), signature)
+            signers.add(line["member"])
+    if len(signers) < pinned.now.k:
+        raise Bad("quorum_not_met")
+    return new
+
+
+def _continues(before, after, size):
+    now = {m["id"]: m["keys"] for m in after}
+    for m in before:
+        _need(m["id"] in now and len(now[m["id"]]) >= len(m["keys"]), "a member or key is gone")
+        for old, new in zip(m["keys"], now[m["id"]]):
+            _need(new in (old, dict(old, until_size=size)) and ("until_size" not in old or new == old), "a range changed")
+    then = {m["id"]: len(m["keys"]) for m in before}
+    for m in after:
+        for key in m["keys"][then.get(m["id"], 0):]:
+            _need(key["from_size"] == size and "until_size" not in key, "a new key holds from now on")

@@ -102,7 +102,8 @@ def app_hash(c):
     import json  # the state's own text is canonical; any reader will do
 
     params, members = json.loads(c["params"]), json.loads(c["members"])
-    state = formats.state_hash(params, members, [json.loads(a) for a in c["accounts"]])
+    governance = json.loads(c["governance"]) if "governance" in c else None
+    state = formats.state_hash(params, members, [json.loads(a) for a in c["accounts"]], governance)
     return {
         "state_hash": state.hex(),
         "app_hash": formats.app_hash(c["size"], bytes.fromhex(c["root"]), state).hex(),
@@ -159,6 +160,11 @@ def trust(c):
     return {"trust_id": t.id.hex(), "n": t.n}
 
 
+def trust_follow(c):
+    t = formats.follow(c["pinned"], c["update"])
+    return {"trust_id": t.id.hex(), "version": t.fields["version"]}
+
+
 def verify_receipt(c):
     report = receipt.verify(c["receipt"], base64.b64decode(c["evidence_b64"]), c.get("trust"))
     out = {"verdict": report.verdict}
@@ -193,6 +199,7 @@ OPS = {
     "note.verify": note_verify,
     "checkpoint.parse": checkpoint,
     "trust.decode": trust,
+    "trust.follow": trust_follow,
     "receipt.verify": verify_receipt,
 }
 

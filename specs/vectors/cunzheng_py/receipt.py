@@ -60,6 +60,7 @@ class Attested:
     times: list  # members' cosignature times, sorted
     current: list  # those under current keys
     witness_times: list
+    quorum: formats.Quorum = None  # at this size
     token_times: list = field(default_factory=list)
     linked: bool = False  # consistency leads to a tree that today's keys vouch for
 
@@ -138,7 +139,7 @@ def _verify(receipt_text, evidence, trust, report):
     if trust is None:
         raise Bad("trust_not_established")
     # 8
-    counting = [a for a in attested if len(a.times) >= trust.k]
+    counting = [a for a in attested if len(a.times) >= a.quorum.k]
     if not counting:
         raise Bad("quorum_not_met")
     # 9
@@ -147,13 +148,18 @@ def _verify(receipt_text, evidence, trust, report):
         if roots:
             a.token_times = [tokens.verify(t, a.note, roots) for t in a.tokens]
     # 10
-    fully = [a for a in counting if len(a.current) >= trust.k or a.token_times or a.linked]
+    fully = [a for a in counting if _is_current(a, trust) or a.token_times or a.linked]
     # times
     report.t2_unix_s = min(t for a in fully or counting for t in _t2_candidates(a, trust))
     if manifest is not None and "checkpoint" in manifest:
         report.t1_unix_s = _t1(manifest["checkpoint"], trust)
     if not fully:
         raise Bad("retired_keys_only")
+
+
+def _is_current(a, trust):
+    """Enough signed with keys of today, by today's measure as well as by that of the tree's own time."""
+    return len(a.current) >= max(a.quorum.k, trust.now.k)
 
 
 def _digests(data):
@@ -190,7 +196,8 @@ def _attest(receipt, attestation, trust):
     )
     times = _cosignatures(checkpoint, trust) if trust else ([], [], [])
     der = [base64.b64decode(t) for t in attestation.get("tokens", [])]
-    return Attested(checkpoint.size, checkpoint.root, attestation["checkpoint"].encode(), der, *times)
+    quorum = trust.quorum_at(checkpoint.size) if trust else None
+    return Attested(checkpoint.size, checkpoint.root, attestation["checkpoint"].encode(), der, *times, quorum)
 
 
 def _link(receipt, attested, trust):
@@ -201,7 +208,7 @@ def _link(receipt, attested, trust):
         size, root = trust.fields["effective"]["size"], bytes.fromhex(trust.fields["effective"]["root"])
         if trees.setdefault(size, root) != root:
             raise Bad("root_mismatch", "an attestation of the effective size has another root")
-        vouched = {size} | {a.size for a in attested if len(a.current) >= trust.k}
+        vouched = {size} | {a.size for a in attested if _is_current(a, trust)}
     links = [p for p in receipt.get("consistency", []) if p["from"] in trees and p["to"] in trees]
     for p in links:
         roots = trees[p["from"]], trees[p["to"]]
@@ -215,12 +222,11 @@ def _link(receipt, attested, trust):
 
 def _t2_candidates(a, trust):
     # A cosignature's time is a whole second rounded down: it was made before the next one.
-    if len(a.current) >= trust.k:
-        yield a.current[trust.f] + 1
-    elif a.linked or not a.token_times:
-        yield a.times[trust.f] + 1
-    if trust.w and len(a.witness_times) >= trust.w:
-        yield a.witness_times[trust.witness_f] + 1
+    q = a.quorum
+    if a.linked or not a.token_times:
+        yield (a.current if len(a.current) >= q.k else a.times)[q.f] + 1
+    if q.w and len(a.witness_times) >= (q.w if a.linked else max(q.w, trust.now.w)):
+        yield a.witness_times[q.witness_f] + 1
     yield from a.token_times
 
 
@@ -230,6 +236,7 @@ def _t1(lines, trust):
         times = _cosignatures(checkpoint, trust)[0]
     except Bad:
         return None
-    if checkpoint.origin != trust.origin or len(times) < trust.k:
+    quorum = trust.quorum_at(checkpoint.size)
+    if checkpoint.origin != trust.origin or len(times) < quorum.k:
         return None
-    return times[len(times) - 1 - trust.f]
+    return times[len(times) - 1 - quorum.f]
