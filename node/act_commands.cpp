@@ -1,145 +1,20 @@
-// Governance acts and look-ups, with the node running (over its HTTP API) or stopped (on the store
-// itself, through the same engine).
-#include <chrono>
+// Acts of one institution for itself, on its accounts and its clock, and look-ups.
 #include <cstdio>
-#include <future>
-#include <thread>
 
 #include "crypto/json.h"
 #include "crypto/key_file.h"
-#include "ledger/entry.h"
-#include "ledger/ledger.h"
+#include "node/acts.h"
 #include "node/commands.h"
-#include "node/log.h"
-#include "node/new_node.h"
-#include "node/node.h"
-#include "node/node_client.h"
 
 namespace cunzheng::node {
 namespace {
 
-constexpr size_t kListenFileLengthMax = 256;
-constexpr auto kStartWait = std::chrono::seconds(10);
 constexpr size_t kAccountsPage = 1'000;
-constexpr size_t kAnswerLengthMax = 16u << 20;
 
 Result<Hash> ParseAccountId(const std::string& text) {
   auto id = HashFromHex(text);
   if (!id) return Error{Errc::kUsage, "account: must be 64 lowercase hex digits"};
   return id;
-}
-
-// The running node's address. A node that is just starting holds the lock before it serves, so it is given
-// time: decrypting its keys alone takes most of a second.
-Result<std::string> ReadListenFile(const DataDir& dir) {
-  auto text = ReadWholeFile(dir.listen(), kListenFileLengthMax);
-  const auto deadline = std::chrono::steady_clock::now() + kStartWait;
-  while (!text && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    text = ReadWholeFile(dir.listen(), kListenFileLengthMax);
-  }
-  if (!text) {
-    return Error{Errc::kStoreLocked, dir.path + ": in use by another cunzhengd that is not serving"};
-  }
-  while (!text->empty() && text->back() == '\n') text->pop_back();
-  return text;
-}
-
-Errc CodeFromName(std::string_view name) {
-#define X(code, wire, http, exit) \
-  if (name == (wire)) return Errc::code;
-  CUNZHENG_ERRC_LIST(X)
-#undef X
-  return Errc::kInternal;
-}
-
-// The error that a problem document stands for.
-Error FromProblem(const NodeAnswer& answer) {
-  const auto value = json::Parse(answer.body, json::Form::kReadable, kAnswerLengthMax);
-  if (value && value->AsObject() != nullptr) {
-    const json::Object& object = *value->AsObject();
-    const auto text = [&](std::string_view key) -> std::string {
-      const auto found = object.find(key);
-      return found == object.end() || found->second.AsString() == nullptr ? "" : *found->second.AsString();
-    };
-    if (!text("code").empty()) return {CodeFromName(text("code")), text("detail")};
-  }
-  return {Errc::kUnreachable, "node: answered " + std::to_string(answer.status)};
-}
-
-Result<std::string> Ask(const DataDir& dir, const Config& config, const std::string& target,
-                        const std::string& body = {}) {
-  ASSIGN_OR_RETURN(const std::string address, ReadListenFile(dir));
-  ASSIGN_OR_RETURN(NodeAnswer answer, AskNode(address, config.tls_certificate, target, body));
-  if (answer.status != 200) return FromProblem(answer);
-  return std::move(answer.body);
-}
-
-Result<uint64_t> ApplyHere(OpenedLedger* opened, const std::string& envelope) {
-  ASSIGN_OR_RETURN(auto act, ledger::VerifyAct(envelope, opened->ledger().id()));
-  std::promise<Result<Outcome>> promise;
-  auto future = promise.get_future();
-  opened->engine().Submit(std::move(act),
-                          [&](Result<Outcome> outcome) { promise.set_value(std::move(outcome)); });
-  ASSIGN_OR_RETURN(const Outcome outcome, future.get());
-  opened->engine().Drain();
-  return outcome.applied.index;
-}
-
-Result<uint64_t> ApplyThere(const DataDir& dir, const Config& config, const std::string& envelope) {
-  ASSIGN_OR_RETURN(const std::string body, Ask(dir, config, "/v1/acts", envelope));
-  ASSIGN_OR_RETURN(const json::Value value, json::Parse(body, json::Form::kReadable, kAnswerLengthMax));
-  if (value.AsObject() != nullptr) {
-    const auto found = value.AsObject()->find("index");
-    if (found != value.AsObject()->end() && found->second.AsInteger() != nullptr) {
-      return *found->second.AsInteger();
-    }
-  }
-  return Error{Errc::kUnreachable, "node: its answer has no index"};
-}
-
-// Signs the act with this node's account key and has it appended. Returns its entry's index.
-Result<uint64_t> Perform(const Place& place, ledger::Action action) {
-  const DataDir dir{place.data};
-  ASSIGN_OR_RETURN(const Config config, LoadConfig(dir));
-  ASSIGN_OR_RETURN(const SecretBytes passphrase, LoadPassphrase(dir, config, place.passphrase_file));
-  ASSIGN_OR_RETURN(const AccountKey key, LoadAccountKey(dir, config, passphrase));
-  ASSIGN_OR_RETURN(const GenesisFile genesis, LoadGenesis(dir));
-  ledger::Act act;
-  act.ledger = ledger::LedgerId(genesis.bytes);
-  act.member = config.member;
-  act.action = std::move(action);
-  act.client_time_unix_ms = NowMs();
-  act.nonce = RandomHash();
-  const std::string envelope = ledger::SignAct(key.key, act);
-
-  // The log of an engine that runs for one act would only get between the lines of a command.
-  ConfigureLog(LogFormat::kText, LogLevel::kError);
-  if (config.engine_type == "cometbft") {
-    // Alone, a member orders nothing.
-    auto there = ApplyThere(dir, config, envelope);
-    if (!there && there.error().code == Errc::kNotFound) {
-      return Error{Errc::kUnreachable,
-                   dir.path + ": the node does not run, and an act needs the other members too"};
-    }
-    return there;
-  }
-  auto opened = OpenedLedger::Open(dir, config, passphrase);
-  if (opened) return ApplyHere(opened->get(), envelope);
-  if (opened.error().code != Errc::kStoreLocked) return opened.error();
-  return ApplyThere(dir, config, envelope);
-}
-
-// Opens the store for reading, when no other process has it. The lock comes first, so that it is
-// released last.
-struct IdleStore {
-  DataLock lock;
-  std::unique_ptr<ledger::Ledger> ledger;
-};
-Result<IdleStore> OpenIdle(const DataDir& dir) {
-  ASSIGN_OR_RETURN(DataLock lock, DataLock::Take(dir));
-  ASSIGN_OR_RETURN(auto ledger, ledger::Ledger::Open(dir.ledger()));
-  return IdleStore{std::move(lock), std::move(ledger)};
 }
 
 void PrintAccount(const json::Object& account) {
@@ -220,6 +95,13 @@ Result<void> ResumeAccount(const Place& place, const std::string& account, const
   ASSIGN_OR_RETURN(const Hash id, ParseAccountId(account));
   ASSIGN_OR_RETURN(const uint64_t index, Perform(place, ledger::AccountResume{id, reason}));
   std::fprintf(stderr, "account resumed: entry %llu\n", static_cast<unsigned long long>(index));
+  return {};
+}
+
+Result<void> RemoveAccount(const Place& place, const std::string& account, const std::string& reason) {
+  ASSIGN_OR_RETURN(const Hash id, ParseAccountId(account));
+  ASSIGN_OR_RETURN(const uint64_t index, Perform(place, ledger::AccountRemove{id, reason}));
+  std::fprintf(stderr, "account removed for good: entry %llu\n", static_cast<unsigned long long>(index));
   return {};
 }
 

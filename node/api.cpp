@@ -40,18 +40,18 @@ bool IsEnvelopeType(std::string_view content_type) {
 
 }  // namespace
 
-Api::Api(const ledger::Ledger* ledger, Engine* engine, const Clock* clock, Metrics* metrics,
-         std::string trust)
+Api::Api(const ledger::Ledger* ledger, Engine* engine, const TrustVersions* trust_versions,
+         const Clock* clock, Metrics* metrics)
     : ledger_(ledger),
       engine_(engine),
+      trust_versions_(trust_versions),
       clock_(clock),
       metrics_(metrics),
-      trust_(std::move(trust)),
       ledger_id_(ledger->id()),
-      params_(ledger->params()) {}
+      batch_bytes_max_(ledger->params().batch_bytes_max) {}
 
 uint64_t Api::body_length_max() const {
-  return params_.batch_bytes_max + kBodySlack;
+  return batch_bytes_max_ + kBodySlack;
 }
 
 std::optional<Response> Api::Precheck(Method method, std::string_view target,
@@ -85,14 +85,14 @@ awaitable<Response> Api::Handle(Request request) {
 
   const auto target = Target::Parse(request.target);
   if (!target) co_return ProblemFor(target.error());
-  auto response = AnswerRead({*ledger_, *engine_, *metrics_, trust_}, *target);
+  auto response = AnswerRead({*ledger_, *engine_, *metrics_, *trust_versions_}, *target);
   if (!response) co_return ProblemFor(response.error());
   co_return *std::move(response);
 }
 
 awaitable<Response> Api::PostBatch(std::string_view body) {
   const auto start = std::chrono::steady_clock::now();
-  auto batch = ledger::VerifyBatch(body, ledger_id_, params_.batch_bytes_max);
+  auto batch = ledger::VerifyBatch(body, ledger_id_, batch_bytes_max_);
   if (!batch) co_return Rejected(batch.error());
   const Hash id = batch->id;
   const uint64_t records = batch->header.count;

@@ -12,6 +12,7 @@
 #include "node/engine.h"
 #include "node/metrics.h"
 #include "node/response.h"
+#include "node/trust_versions.h"
 
 namespace cunzheng::node {
 
@@ -29,8 +30,9 @@ inline constexpr std::string_view kEnvelopeType = "application/vnd.cunzheng.enve
 
 class Api {
  public:
-  // All outlive the Api. `trust`: the trust file's text.
-  Api(const ledger::Ledger* ledger, Engine* engine, const Clock* clock, Metrics* metrics, std::string trust);
+  // All outlive the Api.
+  Api(const ledger::Ledger* ledger, Engine* engine, const TrustVersions* trust_versions, const Clock* clock,
+      Metrics* metrics);
 
   // The answer to one request. Signature checks run on the calling thread; while the engine works,
   // the coroutine waits without one.
@@ -56,11 +58,11 @@ class Api {
 
   const ledger::Ledger* const ledger_;
   Engine* const engine_;
+  const TrustVersions* const trust_versions_;
   const Clock* const clock_;
   Metrics* const metrics_;
-  const std::string trust_;
   const Hash ledger_id_;
-  const ledger::Params params_;
+  const uint64_t batch_bytes_max_;  // fixed by genesis
   std::atomic<bool> stopping_{false};
 };
 

@@ -17,6 +17,19 @@ bool HasLineOf(const Note& note, const NoteKey& key) {
                      [&](const NoteSignature& line) { return IsLineOf(line, key); });
 }
 
+// The cosigning key of `member` that holds at `size`; null: it has none there.
+const NoteKey* CosigningKey(const ledger::TrustMember& member, uint64_t size) {
+  for (const ledger::TrustKey& key : member.keys) {
+    if (key.purpose == ledger::KeyPurpose::kCosign && key.HoldsAt(size)) return &key.note_key;
+  }
+  return nullptr;
+}
+
+const NoteKey* CosigningKey(const ledger::Trust& trust, std::string_view member, uint64_t size) {
+  const ledger::TrustMember* found = trust.FindMember(member);
+  return found == nullptr ? nullptr : CosigningKey(*found, size);
+}
+
 }  // namespace
 
 Checkpoints::Checkpoints(ledger::Ledger* ledger, Cosigner cosigner, Metrics* metrics)
@@ -38,21 +51,34 @@ void Checkpoints::Sign(const ledger::Head& head, uint64_t now_unix_ms) {
   std::unique_lock lock(mutex_);
   if (signed_size_ >= head.size) return;
   signed_size_ = head.size;
-  Keep(head.size, cosigner_.Sign({ledger_->genesis().origin, head.size, head.root}, now_unix_ms), &lock);
+  const auto charter = ledger_->charter();
+  const auto note =
+      cosigner_.Sign({ledger_->genesis().origin, head.size, head.root}, charter->trust(), now_unix_ms);
+  if (note.has_value() != member_) {
+    member_ = note.has_value();
+    Log(LogLevel::kWarning, member_ ? "this node's institution is a member: it cosigns"
+                                    : "no key of this node is a member's at this size: it follows, and does "
+                                      "not cosign");
+  }
+  if (!note) return;
+  Keep(head.size, *note, &lock);
   metrics_->CheckpointSigned(head.size);
 }
 
-size_t Checkpoints::MembersIn(const Note& note) const {
-  const auto& members = ledger_->genesis().members;
-  return static_cast<size_t>(
-      std::count_if(members.begin(), members.end(),
-                    [&](const ledger::MemberInfo& member) { return HasLineOf(note, member.cosign_key); }));
+bool Checkpoints::Suffices(uint64_t size, const Note& note) const {
+  const auto charter = ledger_->charter();
+  const ledger::Trust& trust = charter->trust();
+  const auto signed_by = std::count_if(trust.members.begin(), trust.members.end(), [&](const auto& member) {
+    const NoteKey* key = CosigningKey(member, size);
+    return key != nullptr && HasLineOf(note, *key);
+  });
+  return static_cast<uint64_t>(signed_by) >= trust.QuorumAt(size).k;
 }
 
 // Every line in `note` has been verified, or is this node's own.
 void Checkpoints::Keep(uint64_t size, const Note& note, std::unique_lock<std::mutex>* lock) {
   const std::string text = EncodeNote(note);
-  const bool attested = MembersIn(note) >= ledger_->genesis().k;
+  const bool attested = Suffices(size, note);
   const auto stored =
       attested ? ledger_->StoreCheckpoint(size, text) : ledger_->StorePendingCheckpoint(size, text);
   if (!stored) {
@@ -94,14 +120,20 @@ Result<std::string> Checkpoints::NoteAt(uint64_t size) const {
   return ledger_->PendingCheckpointAt(size);
 }
 
-Result<void> Checkpoints::Add(const ledger::MemberInfo& member, uint64_t size, const std::string& note_text) {
+Result<void> Checkpoints::Add(const std::string& member, uint64_t size, const std::string& note_text) {
+  const auto charter = ledger_->charter();
+  const NoteKey* key = CosigningKey(charter->trust(), member, size);
+  if (key == nullptr) {
+    return Error{Errc::kUnknownMember,
+                 "note: no key of " + member + " holds at size " + std::to_string(size)};
+  }
   ASSIGN_OR_RETURN(const ledger::SignedCheckpoint theirs, ledger::ParseCheckpoint(note_text));
   const NoteSignature* line = nullptr;
   for (const NoteSignature& each : theirs.note.signatures) {
-    if (IsLineOf(each, member.cosign_key)) line = &each;
+    if (IsLineOf(each, *key)) line = &each;
   }
-  if (line == nullptr) return Error{Errc::kSignatureInvalid, "note: no line of " + member.id};
-  RETURN_IF_ERROR(VerifyNoteSignature(theirs.note, *line, member.cosign_key));
+  if (line == nullptr) return Error{Errc::kSignatureInvalid, "note: no line of " + member};
+  RETURN_IF_ERROR(VerifyNoteSignature(theirs.note, *line, *key));
   std::unique_lock lock(mutex_);
   const auto it = pending_.find(size);
   if (it == pending_.end()) {
@@ -110,25 +142,27 @@ Result<void> Checkpoints::Add(const ledger::MemberInfo& member, uint64_t size, c
   if (theirs.note.body != it->second.body) {
     if (theirs.checkpoint.size == size) {
       return Error{Errc::kRootMismatch,
-                   "checkpoint: " + member.id + " signed another root for size " + std::to_string(size)};
+                   "checkpoint: " + member + " signed another root for size " + std::to_string(size)};
     }
     return Error{Errc::kNoteMalformed, "checkpoint: of another size than was asked for"};
   }
   Note note = it->second;
-  if (HasLineOf(note, member.cosign_key)) return {};
+  if (HasLineOf(note, *key)) return {};
   if (note.signatures.size() == kNoteSignaturesMax) return {};
   note.signatures.push_back(*line);
   Keep(size, note, &lock);
   return {};
 }
 
-std::optional<uint64_t> Checkpoints::NextLacking(const ledger::MemberInfo& member, uint64_t after,
+std::optional<uint64_t> Checkpoints::NextLacking(const std::string& member, uint64_t after,
                                                  uint64_t wait_ms) const {
   std::unique_lock lock(mutex_);
   std::optional<uint64_t> found;
   changed_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] {
     for (auto it = pending_.upper_bound(after); !stopping_ && it != pending_.end(); ++it) {
-      if (HasLineOf(it->second, member.cosign_key)) continue;
+      const auto charter = ledger_->charter();
+      const NoteKey* key = CosigningKey(charter->trust(), member, it->first);
+      if (key == nullptr || HasLineOf(it->second, *key)) continue;
       found = it->first;
       return true;
     }

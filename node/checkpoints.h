@@ -41,18 +41,18 @@ class Checkpoints {
   // What this node knows of `size`: attested or pending. kNotFound.
   Result<std::string> NoteAt(uint64_t size) const;
   // Adds the cosignature of `member` out of its note for the same checkpoint. Errors: kNoteMalformed,
-  // kSignatureInvalid, kNotFound (nothing pending of that size), kRootMismatch: the member signed another
-  // root for this size, which is proof of a fork or of a lying member.
-  Result<void> Add(const ledger::MemberInfo& member, uint64_t size, const std::string& note_text);
+  // kSignatureInvalid, kUnknownMember (no key of it holds at this size), kNotFound (nothing pending of that
+  // size), kRootMismatch: the member signed another root for this size, which is proof of a fork or of a
+  // lying member.
+  Result<void> Add(const std::string& member, uint64_t size, const std::string& note_text);
   // The smallest pending size over `after` that lacks the cosignature of `member`; waits up to `wait_ms` for
   // one.
-  std::optional<uint64_t> NextLacking(const ledger::MemberInfo& member, uint64_t after,
-                                      uint64_t wait_ms) const;
+  std::optional<uint64_t> NextLacking(const std::string& member, uint64_t after, uint64_t wait_ms) const;
   // Ends waits for good.
   void Stop();
 
  private:
-  size_t MembersIn(const Note& note) const;
+  bool Suffices(uint64_t size, const Note& note) const;
   void Keep(uint64_t size, const Note& note, std::unique_lock<std::mutex>* lock);
 
   ledger::Ledger* const ledger_;
@@ -64,6 +64,7 @@ class Checkpoints {
   std::map<uint64_t, Note> pending_;
   std::shared_ptr<const Published> newest_;
   uint64_t signed_size_ = 0;
+  bool member_ = true;  // as far as the last Sign could tell
   bool stopping_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "crypto/result.h"
+#include "ledger/act.h"
 #include "node/data_dir.h"
 
 namespace cunzheng::node {
@@ -23,6 +24,8 @@ struct InitOptions {
   bool ask_passphrase = false;
 };
 Result<void> Init(const InitOptions& options);
+// A node for an institution that the members of `genesis_file`'s ledger are to add: prints what they need.
+Result<void> InitToJoin(const InitOptions& options, const std::string& genesis_file);
 
 struct TestnetOptions {
   std::string out;
@@ -50,8 +53,17 @@ Result<void> AddAccount(const Place& place, const AccountAddOptions& options);
 Result<void> ListAccounts(const Place& place);
 Result<void> SuspendAccount(const Place& place, const std::string& account, const std::string& reason);
 Result<void> ResumeAccount(const Place& place, const std::string& account, const std::string& reason);
+Result<void> RemoveAccount(const Place& place, const std::string& account, const std::string& reason);
 Result<void> SetQuota(const Place& place, const std::string& account, uint64_t records_per_day_max,
                       uint64_t bytes_per_day_max);
+
+// Governance (specs/governance.md). A proposal is open for `days`.
+Result<void> Propose(const Place& place, ledger::Change change, uint64_t days);
+Result<void> Approve(const Place& place, const std::string& proposal);
+Result<void> ListProposals(const Place& place);
+// Makes the next key of that role beside the one in use, and prints its public form.
+Result<void> MakeNextKey(const Place& place, ledger::KeyRole role);
+
 Result<void> ConfirmClock(const Place& place, const std::string& reason);
 Result<void> ShowStatus(const Place& place);
 

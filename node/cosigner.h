@@ -3,24 +3,32 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "crypto/note.h"
 #include "ledger/checkpoint.h"
+#include "ledger/trust.h"
 
 namespace cunzheng::node {
 
 // Immutable; safe from any thread.
 class Cosigner {
  public:
-  Cosigner(NoteSigner log, NoteSigner cosign) : log_(std::move(log)), cosign_(std::move(cosign)) {}
+  Cosigner(NoteSigner log, NoteSigner cosign);
+  // One or two of each: the key in use, and the next one while a rotation is under way. No list is empty.
+  Cosigner(std::vector<NoteSigner> log, std::vector<NoteSigner> cosign)
+      : log_(std::move(log)), cosign_(std::move(cosign)) {}
 
-  // The signed note. Precondition: this process computed `checkpoint` and has synced it; the caller
-  // asks for one root only per size.
-  Note Sign(const ledger::Checkpoint& checkpoint, uint64_t now_unix_ms) const;
+  // The note, signed with the keys that hold at its size by `trust`; nullopt when no cosigning key does: this
+  // node's institution is no member there. Precondition: this process computed `checkpoint` and has synced
+  // it; the caller asks for one root only per size.
+  std::optional<Note> Sign(const ledger::Checkpoint& checkpoint, const ledger::Trust& trust,
+                           uint64_t now_unix_ms) const;
 
  private:
-  NoteSigner log_;
-  NoteSigner cosign_;
+  std::vector<NoteSigner> log_;
+  std::vector<NoteSigner> cosign_;
 };
 
 }  // namespace cunzheng::node

@@ -6,10 +6,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <future>
+#include <type_traits>
+
+#include "node/log.h"
 
 namespace cunzheng::node {
 namespace {
@@ -83,40 +87,65 @@ Result<SecretBytes> LoadPassphrase(const DataDir& dir, const Config& config,
   return ObtainPassphrase(file, "Passphrase of the keys in " + dir.keys(), false);
 }
 
-Result<AccountKey> LoadAccountKey(const DataDir& dir, const Config& config, const SecretBytes& passphrase) {
-  ASSIGN_OR_RETURN(const GenesisFile file, LoadGenesis(dir));
-  ASSIGN_OR_RETURN(AccountKey key, ReadAccountKey(dir.account_key(), passphrase.span()));
-  for (const auto& member : file.genesis.members) {
-    if (member.id == config.member && member.account_key == key.key.public_key()) return key;
+namespace {
+
+// The key in `path`, and the one that is to follow it, if there is one.
+template <typename Read>
+auto ReadWithNext(const std::string& path, const SecretBytes& passphrase, Read read)
+    -> Result<std::vector<typename std::decay_t<decltype(*read(path, passphrase.span()))>>> {
+  std::vector<typename std::decay_t<decltype(*read(path, passphrase.span()))>> keys;
+  ASSIGN_OR_RETURN(auto key, read(path, passphrase.span()));
+  keys.push_back(std::move(key));
+  if (const std::string next = DataDir::Next(path); Exists(next)) {
+    ASSIGN_OR_RETURN(auto next_key, read(next, passphrase.span()));
+    keys.push_back(std::move(next_key));
   }
-  return Error{Errc::kKeyInvalid,
-               dir.account_key() + ": not the account key of member " + config.member + " in genesis.json"};
+  return keys;
 }
 
-Result<NodeKeys> LoadKeys(const DataDir& dir, const Config& config, const ledger::Genesis& genesis,
-                          const SecretBytes& passphrase) {
-  const ledger::MemberInfo* member = nullptr;
-  for (const auto& candidate : genesis.members) {
-    if (candidate.id == config.member) member = &candidate;
-  }
-  if (member == nullptr) {
-    return Error{Errc::kUsage, "config: node.member " + config.member + " is no member in genesis.json"};
-  }
+}  // namespace
+
+Result<std::vector<AccountKey>> LoadAccountKeys(const DataDir& dir, const SecretBytes& passphrase) {
+  return ReadWithNext(dir.account_key(), passphrase, ReadAccountKey);
+}
+
+Result<NodeKeys> LoadKeys(const DataDir& dir, const SecretBytes& passphrase) {
   // scrypt makes each key take a quarter of a second, so they are opened side by side.
   auto log_later =
-      std::async(std::launch::async, [&] { return ReadNoteKey(dir.log_key(), passphrase.span()); });
+      std::async(std::launch::async, [&] { return ReadWithNext(dir.log_key(), passphrase, ReadNoteKey); });
   auto cosign_later =
-      std::async(std::launch::async, [&] { return ReadNoteKey(dir.cosign_key(), passphrase.span()); });
-  ASSIGN_OR_RETURN(AccountKey account, ReadAccountKey(dir.account_key(), passphrase.span()));
-  ASSIGN_OR_RETURN(NoteSigner log, log_later.get());
-  ASSIGN_OR_RETURN(NoteSigner cosign, cosign_later.get());
-  const auto foreign = [&](const std::string& path) {
-    return Error{Errc::kKeyInvalid, path + ": not the key of member " + member->id + " in genesis.json"};
+      std::async(std::launch::async, [&] { return ReadWithNext(dir.cosign_key(), passphrase, ReadNoteKey); });
+  NodeKeys keys;
+  ASSIGN_OR_RETURN(keys.account, LoadAccountKeys(dir, passphrase));
+  ASSIGN_OR_RETURN(keys.log, log_later.get());
+  ASSIGN_OR_RETURN(keys.cosign, cosign_later.get());
+  return keys;
+}
+
+Result<void> CheckKeys(const DataDir& dir, const std::string& member, const ledger::Charter& charter,
+                       const NodeKeys& keys) {
+  const ledger::MemberInfo* info = charter.FindMember(member);
+  if (info == nullptr) {
+    Log(LogLevel::kWarning, "node.member is no member of this ledger: the node follows, and does not cosign",
+        {{"member", member}});
+    return {};
+  }
+  const auto has = [](const auto& list, const auto& wanted) {
+    return std::any_of(list.begin(), list.end(), wanted);
   };
-  if (log.key() != member->log_key) return foreign(dir.log_key());
-  if (cosign.key() != member->cosign_key) return foreign(dir.cosign_key());
-  if (account.key.public_key() != member->account_key) return foreign(dir.account_key());
-  return NodeKeys{std::move(log), std::move(cosign), std::move(account)};
+  const auto foreign = [&](const std::string& path) {
+    return Error{Errc::kKeyInvalid, path + ": not the key of member " + member + " on this ledger"};
+  };
+  if (!has(keys.log, [&](const NoteSigner& key) { return key.key() == info->log_key; })) {
+    return foreign(dir.log_key());
+  }
+  if (!has(keys.cosign, [&](const NoteSigner& key) { return key.key() == info->cosign_key; })) {
+    return foreign(dir.cosign_key());
+  }
+  if (!has(keys.account, [&](const AccountKey& key) { return key.key.public_key() == info->account_key; })) {
+    return foreign(dir.account_key());
+  }
+  return {};
 }
 
 Result<uint64_t> FreeBytes(const std::string& path) {

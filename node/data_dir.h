@@ -5,17 +5,19 @@
 //   D/keys/*.key      log, cosigning and account key  D/lock          held while D is in use
 //   D/ledger/         the store (LevelDB)             D/listen        the running node's address
 //   D/cometbft/       CometBFT's own folder           D/evidence/     notes of members that signed a fork
-//   D/run             the last run's mark
+//   D/run             the last run's mark           D/member.json    of `init --join`: what the members add
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "crypto/bytes.h"
 #include "crypto/key_file.h"
 #include "crypto/note.h"
 #include "crypto/result.h"
+#include "ledger/charter.h"
 #include "ledger/entry.h"
 #include "node/config.h"
 
@@ -32,12 +34,15 @@ struct DataDir {
   std::string lock() const { return path + "/lock"; }
   std::string listen() const { return path + "/listen"; }
   std::string ledger() const { return path + "/ledger"; }
+  std::string member() const { return path + "/member.json"; }
   std::string cometbft() const { return path + "/cometbft"; }
   std::string evidence() const { return path + "/evidence"; }
   std::string keys() const { return path + "/keys"; }
   std::string log_key() const { return keys() + "/log.key"; }
   std::string cosign_key() const { return keys() + "/cosign.key"; }
   std::string account_key() const { return keys() + "/account.key"; }
+  // The key that a rotation leads to, beside the one in use: "D/keys/cosign.key" -> "D/keys/cosign.next.key".
+  static std::string Next(const std::string& key) { return key.substr(0, key.size() - 4) + ".next.key"; }
   std::string passphrase() const { return keys() + "/passphrase"; }
   // A path of config.toml: relative ones are relative to the folder.
   std::string Resolve(const std::string& configured) const;
@@ -71,17 +76,20 @@ Result<GenesisFile> LoadGenesis(const DataDir& dir);
 Result<SecretBytes> LoadPassphrase(const DataDir& dir, const Config& config,
                                    const std::optional<std::string>& option);
 
+// Of each kind the key in use, and then the next one if `keys next` has made it.
 struct NodeKeys {
-  NoteSigner log;
-  NoteSigner cosign;
-  AccountKey account;
+  std::vector<NoteSigner> log;
+  std::vector<NoteSigner> cosign;
+  std::vector<AccountKey> account;
 };
-// Reads the three key files and checks that they are the keys of `config.member` in `genesis`.
-// Errors: as of the key files; kKeyInvalid.
-Result<NodeKeys> LoadKeys(const DataDir& dir, const Config& config, const ledger::Genesis& genesis,
-                          const SecretBytes& passphrase);
-// Only the account key, for governance acts.
-Result<AccountKey> LoadAccountKey(const DataDir& dir, const Config& config, const SecretBytes& passphrase);
+// Errors: as of the key files.
+Result<NodeKeys> LoadKeys(const DataDir& dir, const SecretBytes& passphrase);
+// Only the account keys, for governance acts.
+Result<std::vector<AccountKey>> LoadAccountKeys(const DataDir& dir, const SecretBytes& passphrase);
+// That `keys` has the keys in use of `member`; an institution that is no member yet, or no longer, passes
+// with a warning. Errors: kKeyInvalid.
+Result<void> CheckKeys(const DataDir& dir, const std::string& member, const ledger::Charter& charter,
+                       const NodeKeys& keys);
 
 // Free bytes, for unprivileged writers, of the disk that holds `path`. Errors: kIo.
 Result<uint64_t> FreeBytes(const std::string& path);

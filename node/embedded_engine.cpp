@@ -187,6 +187,7 @@ void EmbeddedEngine::Commit(std::vector<Pending>* block, uint64_t time_unix_ms) 
   if (result->changed) {
     metrics_->BlockCommitted(block->size(), elapsed.count());
     metrics_->LedgerSize(result->head.size);
+    if (options_.trust_versions != nullptr) options_.trust_versions->Update();
     MaybeCheckpoint();
   }
   const auto newest = Newest();

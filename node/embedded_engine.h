@@ -21,6 +21,7 @@
 #include "node/cosigner.h"
 #include "node/engine.h"
 #include "node/metrics.h"
+#include "node/trust_versions.h"
 
 namespace cunzheng::node {
 
@@ -35,6 +36,7 @@ struct EmbeddedEngineOptions {
   // Below this much free space the engine refuses writes before the disk does. 0: never.
   uint64_t free_bytes_min = 0;
   std::function<Result<uint64_t>()> free_bytes;
+  TrustVersions* trust_versions = nullptr;  // may be null, else outlives the engine
 };
 
 class EmbeddedEngine final : public Engine {

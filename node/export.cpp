@@ -99,8 +99,7 @@ Result<uint64_t> WriteCheckpoints(const ledger::Ledger& ledger, uint64_t size, c
 
 }  // namespace
 
-Result<ExportReport> ExportLedger(const ledger::Ledger& ledger, const std::string& trust,
-                                  const std::string& out,
+Result<ExportReport> ExportLedger(const ledger::Ledger& ledger, const std::string& out,
                                   const std::function<void(uint64_t done, uint64_t total)>& progress) {
   const uint64_t size = ledger.head().size;
   ASSIGN_OR_RETURN(const std::string checkpoint, ledger.CheckpointAt(size));
@@ -108,7 +107,7 @@ Result<ExportReport> ExportLedger(const ledger::Ledger& ledger, const std::strin
   ExportReport report;
   report.entries = size;
   RETURN_IF_ERROR(WriteFile(out + "/genesis.json", ledger.genesis_bytes()));
-  RETURN_IF_ERROR(WriteFile(out + "/trust.json", trust));
+  RETURN_IF_ERROR(WriteFile(out + "/trust.json", ledger::EncodeTrust(ledger.charter()->trust())));
   RETURN_IF_ERROR(WriteTiles(ledger, size, out));
   std::ofstream records(out + "/records.jsonl", std::ios::binary | std::ios::trunc);
   RETURN_IF_ERROR(ForEachTile(size, [&](uint64_t number, uint64_t width) -> Result<void> {

@@ -20,8 +20,7 @@ struct ExportReport {
 // Writes `out`, which must not exist or be empty; `checkpoint` comes last, so that an interrupted
 // export is no readable log. Memory does not grow with the ledger. `progress(done, total)` counts
 // entries. Errors: kAlreadyExists, kIo, kNotFound (the head has no checkpoint), the store's.
-Result<ExportReport> ExportLedger(const ledger::Ledger& ledger, const std::string& trust,
-                                  const std::string& out,
+Result<ExportReport> ExportLedger(const ledger::Ledger& ledger, const std::string& out,
                                   const std::function<void(uint64_t done, uint64_t total)>& progress);
 
 }  // namespace cunzheng::node

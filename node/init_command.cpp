@@ -1,6 +1,10 @@
 // `cunzhengd init`: a new ledger of one member.
 #include <cstdio>
+#include <filesystem>
 
+#include "crypto/file.h"
+#include "crypto/json.h"
+#include "node/cometbft/comet_home.h"
 #include "node/commands.h"
 #include "node/new_node.h"
 
@@ -12,9 +16,19 @@ std::string MemberOf(const InitOptions& options) {
   return "operator." + options.origin.substr(0, options.origin.find('/'));
 }
 
+void TellOfPassphrase(const DataDir& dir) {
+  std::fprintf(
+      stderr,
+      "note: a random passphrase for the keys is in %s\n"
+      "hint: keep it apart from the keys, e.g. as systemd LoadCredential=cunzheng-passphrase:PATH, and "
+      "empty node.passphrase_file in %s\n",
+      dir.passphrase().c_str(), dir.config().c_str());
+}
+
 }  // namespace
 
 Result<void> Init(const InitOptions& options) {
+  if (options.origin.empty()) return Error{Errc::kUsage, "--origin: is needed, or --join"};
   Config config;
   config.member = MemberOf(options);
   config.listen = options.listen;
@@ -40,14 +54,45 @@ Result<void> Init(const InitOptions& options) {
   std::printf("member: %s\n", config.member.c_str());
   std::printf("trust fingerprint: %s\n", made.trust_fingerprint.c_str());
   std::printf("trust file: %s\n", dir.trust().c_str());
-  if (made.passphrase_made) {
-    std::fprintf(
-        stderr,
-        "note: a random passphrase for the keys is in %s\n"
-        "hint: keep it apart from the keys, e.g. as systemd LoadCredential=cunzheng-passphrase:PATH, and "
-        "empty node.passphrase_file in %s\n",
-        dir.passphrase().c_str(), dir.config().c_str());
+  if (made.passphrase_made) TellOfPassphrase(dir);
+  return {};
+}
+
+Result<void> InitToJoin(const InitOptions& options, const std::string& genesis_file) {
+  if (options.member.empty()) return Error{Errc::kUsage, "--member: is needed with --join"};
+  ASSIGN_OR_RETURN(const std::string genesis_bytes, ReadWholeFile(genesis_file, ledger::kGenesisLengthMax));
+  const auto genesis = ledger::DecodeGenesis(genesis_bytes);
+  if (!genesis) return Error{genesis.error().code, genesis_file + ": " + genesis.error().detail};
+  RETURN_IF_ERROR(ParseListenAddress(options.listen));
+  Config config;
+  config.member = options.member;
+  config.listen = options.listen;
+  config.engine_type = "cometbft";
+  ASSIGN_OR_RETURN(
+      NewMember member,
+      MakeMember(genesis->origin, config.member, options.name_zh.empty() ? config.member : options.name_zh,
+                 options.name_en.empty() ? config.member : options.name_en, options.role));
+  if (!genesis->members.front().consensus_key) {
+    return Error{Errc::kUsage,
+                 genesis_file + ": its members have no consensus keys: one node alone orders that ledger"};
   }
+  ASSIGN_OR_RETURN(const CometKeys comet, MakeCometKeys());
+  member.info.consensus_key = comet.validator.public_key();
+  const DataDir dir{options.data};
+  ASSIGN_OR_RETURN(const NewNode made, LayOutNode(options.data, config, genesis_bytes, member,
+                                                  {options.passphrase_file, options.ask_passphrase}));
+  RETURN_IF_ERROR(WriteCometHome(std::filesystem::absolute(dir.cometbft()).lexically_normal().string(), comet,
+                                 {config.member, config.cometbft_rpc, "0.0.0.0:26656", ""}, *genesis,
+                                 ledger::LedgerId(genesis_bytes)));
+  RETURN_IF_ERROR(
+      WriteFileAtomically(dir.member(), json::EncodePretty(ledger::MemberToJson(member.info)), 0644, false));
+  std::printf("ledger: %s\n", ToHex(ledger::LedgerId(genesis_bytes)).c_str());
+  std::printf("member file: %s\n", dir.member().c_str());
+  std::printf("CometBFT node: %s\n", CometPeerId(comet).c_str());
+  std::fprintf(stderr,
+               "hint: a member proposes this institution: cunzhengd propose member-add %s --data DIR\n",
+               dir.member().c_str());
+  if (made.passphrase_made) TellOfPassphrase(dir);
   return {};
 }
 

@@ -2,9 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <functional>
+#include <memory>
 #include <string>
 
+#include "node/cli.h"
 #include "node/commands.h"
 
 #ifndef CUNZHENG_VERSION
@@ -19,9 +20,6 @@ constexpr char kExitCodes[] =
     "4 the node cannot be reached or takes no writes now; 7 refused by the ledger's rules;\n"
     "8 files, disk or store; 70 a defect of this program; 130 interrupted.";
 
-// What the chosen command does, set while the line is parsed.
-using Command = std::function<Result<void>()>;
-
 int Report(const Error& error, const std::string& data) {
   std::fprintf(stderr, "error: %s\n", error.ToString().c_str());
   const std::string hint = HintFor(error, data);
@@ -29,23 +27,12 @@ int Report(const Error& error, const std::string& data) {
   return ErrcExitCode(error.code);
 }
 
-// The options that every command on a data folder has.
-void AddPlace(CLI::App* command, Place* place, bool needs_keys) {
-  command->add_option("--data", place->data, "Data folder of the node")->required()->type_name("DIR");
-  if (needs_keys) {
-    command
-        ->add_option("--passphrase-file", place->passphrase_file,
-                     "File with the passphrase of the node's keys")
-        ->type_name("FILE");
-  }
-}
-
 void AddInit(CLI::App* app, InitOptions* options, Command* command) {
   CLI::App* init = app->add_subcommand("init", "Make a new ledger: keys, genesis, configuration, trust file");
   init->add_option("--data", options->data, "Data folder to make")->required()->type_name("DIR");
-  init->add_option("--origin", options->origin, "The ledger's name, as HOST/NAME")
-      ->required()
-      ->type_name("ORIGIN");
+  auto join = std::make_shared<std::string>();
+  auto* origin = init->add_option("--origin", options->origin, "The new ledger's name, as HOST/NAME")
+                     ->type_name("ORIGIN");
   init->add_option("--listen", options->listen, "Numeric address and port to serve at")
       ->default_val("127.0.0.1:8750")
       ->type_name("ADDR:PORT");
@@ -57,6 +44,9 @@ void AddInit(CLI::App* app, InitOptions* options, Command* command) {
   init->add_option("--role", options->role, "notary, court, platform, agency, arbitration or operator")
       ->default_val("operator")
       ->type_name("ROLE");
+  init->add_option("--join", *join, "Genesis document of a ledger that this institution is to join")
+      ->excludes(origin)
+      ->type_name("genesis.json");
   init->add_option("--checkpoint-interval-ms", options->checkpoint_interval_ms,
                    "Time between checkpoints; 0: one for every block")
       ->default_val(0)
@@ -69,7 +59,8 @@ void AddInit(CLI::App* app, InitOptions* options, Command* command) {
   init->footer(
       "Without a passphrase a random one is made and kept in DIR/keys/passphrase.\n\n"
       "Example:\n  cunzhengd init --data ledger --origin example.org/ledger --listen 127.0.0.1:8750");
-  init->callback([=] { *command = [=] { return Init(*options); }; });
+  init->callback(
+      [=] { *command = [=] { return join->empty() ? Init(*options) : InitToJoin(*options, *join); }; });
 }
 
 void AddTestnet(CLI::App* app, TestnetOptions* options, Command* command) {
@@ -95,7 +86,8 @@ struct AccountArguments {
 };
 
 void AddAccountCommands(CLI::App* app, Place* place, AccountArguments* arguments, Command* command) {
-  CLI::App* account = app->add_subcommand("account", "Add, list, suspend, resume accounts; set quotas");
+  CLI::App* account =
+      app->add_subcommand("account", "Add, list, suspend, resume, remove accounts; set quotas");
   account->require_subcommand(1);
   account->footer(
       "Each works with the node running or stopped; changes are entries of the ledger.\n\n"
@@ -132,6 +124,7 @@ void AddAccountCommands(CLI::App* app, Place* place, AccountArguments* arguments
   };
   add_change("suspend", "Take no more deposits from an account", SuspendAccount);
   add_change("resume", "Take deposits from a suspended account again", ResumeAccount);
+  add_change("remove", "Take no more deposits from an account, for good", RemoveAccount);
 
   CLI::App* quota = account->add_subcommand("quota", "Set an account's quotas for a day (UTC)");
   AddPlace(quota, place, true);
@@ -192,6 +185,8 @@ int Main(int argc, char** argv) {
   dump->callback([&] { command = [&] { return Export(place, out); }; });
 
   AddAccountCommands(&app, &place, &account, &command);
+
+  AddGovernanceCommands(&app, &place, &command);
 
   CLI::App* clock = app.add_subcommand("clock", "Confirm the node's clock after a leap");
   clock->require_subcommand(1);

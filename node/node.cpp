@@ -53,8 +53,7 @@ EmbeddedEngineOptions EngineOptions(const DataDir& dir, const Config& config) {
   return options;
 }
 
-Result<CometEngineOptions> CometOptions(const DataDir& dir, const Config& config,
-                                        const ledger::Genesis& genesis) {
+Result<CometEngineOptions> CometOptions(const DataDir& dir, const Config& config) {
   CometEngineOptions options;
   options.member = config.member;
   options.abci_address = config.cometbft_abci;
@@ -62,7 +61,7 @@ Result<CometEngineOptions> CometOptions(const DataDir& dir, const Config& config
     options.abci_address = "unix:" + dir.Resolve(options.abci_address.substr(5));
   }
   options.rpc_address = config.cometbft_rpc;
-  ASSIGN_OR_RETURN(options.peers, ParsePeers(config.peers_members, genesis, config.member));
+  ASSIGN_OR_RETURN(options.peers, ParsePeers(config.peers_members, config.member));
   options.evidence_folder = dir.evidence();
   options.queue_count_max = config.queue_count_max;
   options.queue_bytes_max = config.queue_bytes_max;
@@ -86,6 +85,7 @@ struct OpenedLedger::Impl {
   Metrics metrics;
   std::unique_ptr<ledger::Ledger> ledger;
   std::optional<ClockGuard> guard;
+  std::optional<TrustVersions> trust_versions;
   std::unique_ptr<Engine> engine;
 };
 
@@ -97,7 +97,7 @@ Result<std::unique_ptr<OpenedLedger>> OpenedLedger::Open(const DataDir& dir, con
   ASSIGN_OR_RETURN(DataLock lock, DataLock::Take(dir));
   auto impl = std::make_unique<Impl>(std::move(lock));
   ASSIGN_OR_RETURN(const GenesisFile genesis, LoadGenesis(dir));
-  ASSIGN_OR_RETURN(NodeKeys keys, LoadKeys(dir, config, genesis.genesis, passphrase));
+  ASSIGN_OR_RETURN(NodeKeys keys, LoadKeys(dir, passphrase));
   ledger::OpenOptions options;
   options.cache_bytes = config.cache_bytes;
   options.write_buffer_bytes = config.write_buffer_bytes;
@@ -117,20 +117,29 @@ Result<std::unique_ptr<OpenedLedger>> OpenedLedger::Open(const DataDir& dir, con
     Log(LogLevel::kWarning,
         "the kernel says that the clock is not synchronised; set require_clock_sync where NTP runs");
   }
+  const auto charter = impl->ledger->charter();
+  RETURN_IF_ERROR(CheckKeys(dir, config.member, *charter, keys));
   Cosigner cosigner(std::move(keys.log), std::move(keys.cosign));
+  impl->trust_versions.emplace(impl->ledger.get(), config.member, std::move(keys.account), dir.trust());
   if (config.engine_type == "cometbft") {
-    ASSIGN_OR_RETURN(CometEngineOptions comet, CometOptions(dir, config, genesis.genesis));
+    ASSIGN_OR_RETURN(CometEngineOptions comet, CometOptions(dir, config));
+    comet.trust_versions = &*impl->trust_versions;
+    for (const Peer& peer : comet.peers) {
+      if (charter->FindMember(peer.member) != nullptr) continue;
+      Log(LogLevel::kWarning, "peers.members names no member of this ledger", {{"member", peer.member}});
+    }
     ASSIGN_OR_RETURN(impl->engine, CometEngine::Start(impl->ledger.get(), &*impl->guard, &impl->clock,
                                                       std::move(cosigner), &impl->metrics, std::move(comet)));
-  } else if (genesis.genesis.k > 1) {
+  } else if (const uint64_t k = charter->trust().quorum.k; k > 1) {
     return Error{Errc::kUsage,
                  "config: engine.type: embedded orders alone, and this ledger needs the cosignatures of " +
-                     std::to_string(genesis.genesis.k) + " members"};
+                     std::to_string(k) + " members"};
   } else {
     RETURN_IF_ERROR(MarkRun(dir, impl->ledger.get()));
-    impl->engine =
-        std::make_unique<EmbeddedEngine>(impl->ledger.get(), &*impl->guard, &impl->clock, std::move(cosigner),
-                                         &impl->metrics, EngineOptions(dir, config));
+    EmbeddedEngineOptions embedded = EngineOptions(dir, config);
+    embedded.trust_versions = &*impl->trust_versions;
+    impl->engine = std::make_unique<EmbeddedEngine>(impl->ledger.get(), &*impl->guard, &impl->clock,
+                                                    std::move(cosigner), &impl->metrics, std::move(embedded));
   }
   return std::unique_ptr<OpenedLedger>(new OpenedLedger(std::move(impl)));
 }
@@ -144,6 +153,9 @@ Engine& OpenedLedger::engine() {
 Metrics& OpenedLedger::metrics() {
   return impl_->metrics;
 }
+const TrustVersions& OpenedLedger::trust_versions() const {
+  return *impl_->trust_versions;
+}
 const Clock& OpenedLedger::clock() const {
   return impl_->clock;
 }
@@ -156,8 +168,8 @@ Result<void> RunNode(const DataDir& dir, const Config& config, const SecretBytes
   signal(SIGPIPE, SIG_IGN);
 
   ASSIGN_OR_RETURN(const auto opened, OpenedLedger::Open(dir, config, passphrase));
-  ASSIGN_OR_RETURN(std::string trust, ReadWholeFile(dir.trust(), ledger::kTrustLengthMax));
-  Api api(&opened->ledger(), &opened->engine(), &opened->clock(), &opened->metrics(), std::move(trust));
+  Api api(&opened->ledger(), &opened->engine(), &opened->trust_versions(), &opened->clock(),
+          &opened->metrics());
   ASSIGN_OR_RETURN(const auto server, HttpServer::Listen(config, &api, &opened->metrics()));
   server->Start();
   RETURN_IF_ERROR(WriteFileAtomically(dir.listen(), server->address() + "\n", 0644, true));

@@ -11,6 +11,7 @@
 #include "node/data_dir.h"
 #include "node/engine.h"
 #include "node/metrics.h"
+#include "node/trust_versions.h"
 
 namespace cunzheng::node {
 
@@ -26,6 +27,7 @@ class OpenedLedger {
   const ledger::Ledger& ledger() const;
   Engine& engine();
   Metrics& metrics();
+  const TrustVersions& trust_versions() const;
   const Clock& clock() const;
 
  private:

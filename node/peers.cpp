@@ -20,8 +20,7 @@ constexpr unsigned kMissesMax = 20;
 
 }  // namespace
 
-Result<std::vector<Peer>> ParsePeers(std::string_view text, const ledger::Genesis& genesis,
-                                     std::string_view own_member) {
+Result<std::vector<Peer>> ParsePeers(std::string_view text, std::string_view own_member) {
   std::vector<Peer> peers;
   while (!text.empty()) {
     const size_t end = text.find(' ');
@@ -34,19 +33,19 @@ Result<std::vector<Peer>> ParsePeers(std::string_view text, const ledger::Genesi
     };
     if (equals == std::string_view::npos) return bad("must be MEMBER=HOST:PORT");
     const std::string_view id = item.substr(0, equals);
-    const auto member = std::find_if(genesis.members.begin(), genesis.members.end(),
-                                     [&](const ledger::MemberInfo& each) { return each.id == id; });
-    if (member == genesis.members.end()) return bad("no such member in genesis.json");
     if (id == own_member) return bad("is this node's own member");
     const std::string address(item.substr(equals + 1));
     if (!ParseListenAddress(address)) return bad("must end in a numeric HOST:PORT");
-    peers.push_back({*member, address});
+    peers.push_back({std::string(id), address});
   }
   return peers;
 }
 
-Peers::Peers(std::vector<Peer> peers, Checkpoints* checkpoints, std::string evidence_folder)
-    : checkpoints_(checkpoints), evidence_folder_(std::move(evidence_folder)) {
+Peers::Peers(std::vector<Peer> peers, Checkpoints* checkpoints, TrustVersions* trust_versions,
+             std::string evidence_folder)
+    : checkpoints_(checkpoints),
+      trust_versions_(trust_versions),
+      evidence_folder_(std::move(evidence_folder)) {
   for (Peer& peer : peers) {
     threads_.emplace_back([this, held = std::move(peer)] { Follow(held); });
     pthread_setname_np(threads_.back().native_handle(), "peer");
@@ -68,11 +67,12 @@ void Peers::Follow(const Peer& peer) {
     const auto size = checkpoints_->NextLacking(peer.member, after, kIdleWaitMs);
     if (!size) {
       after = 0;  // what could not be had is asked for again
+      if (!stopping_) AskTrust(peer);
       continue;
     }
     const auto asked = Ask(peer, *size);
     if (asked) {
-      if (!reachable) Log(LogLevel::kInfo, "peer answers again", {{"member", peer.member.id}});
+      if (!reachable) Log(LogLevel::kInfo, "peer answers again", {{"member", peer.member}});
       reachable = true;
       misses = 0;
       pause = kPauseMin;
@@ -88,7 +88,7 @@ void Peers::Follow(const Peer& peer) {
     if (!behind && reachable) {
       reachable = false;
       Log(LogLevel::kWarning, "no cosignatures of a peer",
-          {{"member", peer.member.id}, {"address", peer.address}, {"reason", asked.error().ToString()}});
+          {{"member", peer.member}, {"address", peer.address}, {"reason", asked.error().ToString()}});
     }
     for (auto slept = std::chrono::milliseconds(0); slept < pause && !stopping_; slept += kPauseMin) {
       std::this_thread::sleep_for(kPauseMin);
@@ -111,13 +111,28 @@ Result<void> Peers::Ask(const Peer& peer, uint64_t size) {
   return added;
 }
 
+void Peers::AskTrust(const Peer& peer) {
+  if (trust_versions_ == nullptr) return;
+  const auto version = trust_versions_->NextLacking(peer.member);
+  if (!version) return;
+  const auto answer = AskNode(peer.address, {}, "/v1/trust/" + std::to_string(*version));
+  if (!answer || answer->status != 200) return;  // not so far yet; it is asked again
+  const auto added = trust_versions_->Add(*version, answer->body);
+  if (!added) {
+    Log(LogLevel::kWarning, "a peer's signature of a trust file does not fit",
+        {{"member", peer.member},
+         {"version", std::to_string(*version)},
+         {"reason", added.error().ToString()}});
+  }
+}
+
 void Peers::ReportFork(const Peer& peer, uint64_t size, const std::string& note_text,
                        const Error& error) const {
-  const std::string path = evidence_folder_ + "/" + peer.member.id + "." + std::to_string(size) + ".txt";
+  const std::string path = evidence_folder_ + "/" + peer.member + "." + std::to_string(size) + ".txt";
   mkdir(evidence_folder_.c_str(), 0700);
   const auto kept = WriteFileAtomically(path, note_text, 0600, false);
   Log(LogLevel::kError, "a member signed another root: a fork, or a lying member",
-      {{"member", peer.member.id},
+      {{"member", peer.member},
        {"size", std::to_string(size)},
        {"reason", error.detail},
        {"evidence", kept || kept.error().code == Errc::kAlreadyExists ? path : kept.error().ToString()}});

@@ -1,5 +1,5 @@
-// Fetches the other members' cosignatures (specs/http-api.md, "Cosignatures"): one thread a peer, so that a
-// slow or dead one delays nobody.
+// Fetches the other members' cosignatures (specs/http-api.md, "Cosignatures") and their signatures of new
+// trust files: one thread a peer, so that a slow or dead one delays nobody.
 #pragma once
 
 #include <atomic>
@@ -10,30 +10,35 @@
 
 #include "crypto/result.h"
 #include "node/checkpoints.h"
+#include "node/trust_versions.h"
 
 namespace cunzheng::node {
 
 struct Peer {
-  ledger::MemberInfo member;
+  std::string member;
   std::string address;  // numeric host:port
 };
-// "court.example=10.0.0.2:8750 …", one other member of `genesis` each. Errors: kUsage.
-Result<std::vector<Peer>> ParsePeers(std::string_view text, const ledger::Genesis& genesis,
-                                     std::string_view own_member);
+// "court.example=10.0.0.2:8750 …", one other member each. Errors: kUsage.
+Result<std::vector<Peer>> ParsePeers(std::string_view text, std::string_view own_member);
 
 class Peers {
  public:
-  // `evidence_folder`: where proof of a lying member is kept, by ReportFork. `checkpoints` outlives this.
-  Peers(std::vector<Peer> peers, Checkpoints* checkpoints, std::string evidence_folder);
+  // `evidence_folder`: where proof of a lying member is kept, by ReportFork. `trust_versions` may be null;
+  // both outlive this.
+  Peers(std::vector<Peer> peers, Checkpoints* checkpoints, TrustVersions* trust_versions,
+        std::string evidence_folder);
   ~Peers();  // ends within the time of one exchange
 
  private:
   void Follow(const Peer& peer);
   // Asks for the note of one size, and adds what it brings. Errors: AskNode's, Checkpoints::Add's.
   Result<void> Ask(const Peer& peer, uint64_t size);
+  // Asks for the peer's signature of the next version of the trust file that lacks it.
+  void AskTrust(const Peer& peer);
   void ReportFork(const Peer& peer, uint64_t size, const std::string& note_text, const Error& error) const;
 
   Checkpoints* const checkpoints_;
+  TrustVersions* const trust_versions_;
   const std::string evidence_folder_;
   std::atomic<bool> stopping_{false};
   std::vector<std::thread> threads_;

@@ -140,19 +140,20 @@ Result<Response> GetConsistency(const ReadContext& context, const Target& target
 Result<Response> GetLedger(const ReadContext& context, const Target& target) {
   RETURN_IF_ERROR(target.AllowOnly({}));
   const ledger::Head head = context.ledger.head();
-  const ledger::Genesis& genesis = context.ledger.genesis();
+  const auto charter = context.ledger.charter();
+  const ledger::Trust& trust = charter->trust();
   json::Object body;
   body["ledger"] = ToHex(context.ledger.id());
-  body["origin"] = genesis.origin;
+  body["origin"] = trust.origin;
   body["size"] = head.size;
   body["root"] = ToHex(head.root);
   body["height"] = head.height;
   body["time_unix_ms"] = head.time_unix_ms;
   body["app_hash"] = ToHex(head.app_hash);
-  body["n"] = static_cast<uint64_t>(context.ledger.members().size());
-  body["k"] = genesis.k;
-  body["f"] = genesis.f;
-  body["params"] = ledger::ParamsToJson(context.ledger.params());
+  body["n"] = static_cast<uint64_t>(charter->members().size());
+  body["k"] = trust.quorum.k;
+  body["f"] = trust.quorum.f;
+  body["params"] = ledger::ParamsToJson(charter->params());
   const auto writable = context.engine.Writable();
   body["writable"] = writable.has_value();
   if (!writable) body["reason"] = writable.error().detail;
@@ -169,10 +170,25 @@ Result<Response> GetGenesis(const ReadContext& context, const Target& target) {
 
 Result<Response> GetMembers(const ReadContext& context, const Target& target) {
   RETURN_IF_ERROR(target.AllowOnly({}));
-  json::Array members;
-  for (const auto& member : context.ledger.members()) members.push_back(ledger::MemberToJson(member));
+  const auto charter = context.ledger.charter();
+  json::Array members, suspended;
+  for (const auto& member : charter->members()) members.push_back(ledger::MemberToJson(member));
+  for (const auto& id : charter->suspended()) suspended.emplace_back(id);
   json::Object body;
   body["members"] = std::move(members);
+  body["suspended"] = std::move(suspended);
+  body["govern"] = charter->govern();
+  return Json(std::move(body));
+}
+
+Result<Response> ListProposals(const ReadContext& context, const Target& target) {
+  RETURN_IF_ERROR(target.AllowOnly({}));
+  const auto charter = context.ledger.charter();
+  json::Array items;
+  for (const auto& proposal : charter->proposals()) items.push_back(ledger::ProposalToJson(proposal));
+  json::Object body;
+  body["items"] = std::move(items);
+  body["govern"] = charter->govern();
   return Json(std::move(body));
 }
 
@@ -211,7 +227,16 @@ Result<Response> ListAccounts(const ReadContext& context, const Target& target) 
 Result<Response> GetTrust(const ReadContext& context, const Target& target) {
   RETURN_IF_ERROR(target.AllowOnly({}));
   Response response;
-  response.body = context.trust;
+  response.body = ledger::EncodeTrust(context.ledger.charter()->trust());
+  return response;
+}
+
+Result<Response> GetTrustUpdate(const ReadContext& context, const Target& target) {
+  RETURN_IF_ERROR(target.AllowOnly({}));
+  ASSIGN_OR_RETURN(const uint64_t version, ParseDecimal(*target.After("/v1/trust/"), 1, json::kIntegerMax,
+                                                        "version of the trust file"));
+  Response response;
+  ASSIGN_OR_RETURN(response.body, context.trust_versions.Document(version));
   return response;
 }
 
@@ -287,6 +312,8 @@ constexpr ReadRoute kRoutes[]{
     {"/v1/accounts", false, ListAccounts},
     {"/v1/accounts/", true, GetAccount},
     {"/v1/trust", false, GetTrust},
+    {"/v1/trust/", true, GetTrustUpdate},
+    {"/v1/proposals", false, ListProposals},
     {"/v1/checkpoints/", true, GetCheckpointCovering},
     {"/v1/cosignatures/", true, GetCosignatures},
     {"/checkpoint", false, GetCheckpoint},

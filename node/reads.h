@@ -12,6 +12,7 @@
 #include "node/metrics.h"
 #include "node/response.h"
 #include "node/target.h"
+#include "node/trust_versions.h"
 
 namespace cunzheng::node {
 
@@ -19,7 +20,7 @@ struct ReadContext {
   const ledger::Ledger& ledger;
   const Engine& engine;
   const Metrics& metrics;
-  const std::string& trust;
+  const TrustVersions& trust_versions;
 };
 
 // Whether a GET of `path` is answered by AnswerRead, whatever its parameters are.

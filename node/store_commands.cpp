@@ -65,11 +65,10 @@ Result<void> Export(const Place& place, const std::string& out) {
   RETURN_IF_ERROR(LoadConfig(dir));
   ASSIGN_OR_RETURN(const DataLock lock, DataLock::Take(dir));
   ASSIGN_OR_RETURN(const auto ledger, ledger::Ledger::Open(dir.ledger()));
-  ASSIGN_OR_RETURN(const std::string trust, ReadWholeFile(dir.trust(), ledger::kTrustLengthMax));
   ExportReport report;
   {
     Progress progress("entries");
-    ASSIGN_OR_RETURN(report, ExportLedger(*ledger, trust, out, [&](uint64_t done, uint64_t total) {
+    ASSIGN_OR_RETURN(report, ExportLedger(*ledger, out, [&](uint64_t done, uint64_t total) {
                        progress.Update(done, total);
                      }));
   }

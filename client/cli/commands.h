@@ -16,6 +16,7 @@ void AddSyncCommand(CLI::App& app, Context& context);
 void AddQueueCommand(CLI::App& app, Context& context);
 void AddVerifyCommand(CLI::App& app, Context& context);
 void AddTrustCommand(CLI::App& app, Context& context);
+void AddRenewCommand(CLI::App& app, Context& context);
 void AddLookupCommand(CLI::App& app, Context& context);
 void AddReceiptCommand(CLI::App& app, Context& context);
 void AddInspectCommand(CLI::App& app, Context& context);

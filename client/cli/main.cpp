@@ -90,6 +90,7 @@ int Main(int argc, char** argv) {
   AddQueueCommand(app, context);
   AddVerifyCommand(app, context);
   AddTrustCommand(app, context);
+  AddRenewCommand(app, context);
   AddLookupCommand(app, context);
   AddReceiptCommand(app, context);
   AddInspectCommand(app, context);

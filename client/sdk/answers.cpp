@@ -16,6 +16,8 @@ Result<json::Value> ParseAnswer(std::string_view text) {
   return json::Parse(text, json::Form::kReadable, kAnswerLengthMax);
 }
 
+constexpr size_t kPathLengthMax = 128;
+
 // Unknown fields are reported last, so every field that was asked for is sound when only they remain.
 Result<void> FinishLenient(json::ObjectReader& reader) {
   auto status = reader.Finish();
@@ -128,6 +130,23 @@ Result<EntryItem> DecodeEntryItem(std::string_view text) {
   item.attestation = ReadAttestation(reader);
   RETURN_IF_ERROR(FinishLenient(reader));
   return item;
+}
+
+Result<ledger::Path> DecodePath(std::string_view text) {
+  ASSIGN_OR_RETURN(const json::Value value, ParseAnswer(text));
+  json::ObjectReader reader(value, "proof");
+  ledger::Path path;
+  for (const json::Value& item : reader.List("path", 0, kPathLengthMax)) {
+    const auto hash = item.AsString() == nullptr ? Result<Hash>(Error{Errc::kWrongType, "proof.path"})
+                                                 : HashFromHex(*item.AsString());
+    if (!hash) {
+      reader.Fail(Errc::kInvalidValue, "path", "every element must be 64 lowercase hex digits");
+      break;
+    }
+    path.push_back(*hash);
+  }
+  RETURN_IF_ERROR(FinishLenient(reader));
+  return path;
 }
 
 Error ErrorFromResponse(const HttpResponse& response) {

@@ -60,6 +60,9 @@ struct EntryItem {
 };
 Result<EntryItem> DecodeEntryItem(std::string_view text);
 
+// GET /v1/proofs/consistency
+Result<ledger::Path> DecodePath(std::string_view text);
+
 // The error that an answer other than 200 stands for: the problem document's code when it has one that
 // is known, else what the status says.
 Error ErrorFromResponse(const HttpResponse& response);

@@ -60,6 +60,19 @@ awaitable<Result<std::string>> AsyncClient::GetTrust() {
   co_return co_await Call(std::move(request));
 }
 
+awaitable<Result<std::string>> AsyncClient::GetTrustUpdate(uint64_t version) {
+  HttpRequest request = Get("/v1/trust/" + std::to_string(version));
+  co_return co_await Call(std::move(request));
+}
+
+awaitable<Result<ledger::Path>> AsyncClient::GetConsistency(uint64_t first, uint64_t second) {
+  HttpRequest request =
+      Get("/v1/proofs/consistency?first=" + std::to_string(first) + "&second=" + std::to_string(second));
+  const auto body = co_await Call(std::move(request));
+  if (!body) co_return body.error();
+  co_return DecodePath(*body);
+}
+
 awaitable<Result<Submission>> AsyncClient::SubmitBatch(std::string envelope) {
   HttpRequest request;
   request.method = "POST";

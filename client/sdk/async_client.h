@@ -34,6 +34,9 @@ class AsyncClient {
   boost::asio::awaitable<Result<LedgerInfo>> GetLedger();
   boost::asio::awaitable<Result<std::string>> GetCheckpoint();  // signed note
   boost::asio::awaitable<Result<std::string>> GetTrust();       // a hint, never to be trusted as it is
+  // The trust update to `version` (ledger/trust_update.h). kNotFound: there is none yet.
+  boost::asio::awaitable<Result<std::string>> GetTrustUpdate(uint64_t version);
+  boost::asio::awaitable<Result<ledger::Path>> GetConsistency(uint64_t first, uint64_t second);
   // The envelope is resent as it is: however often it arrives, the ledger holds the batch once.
   boost::asio::awaitable<Result<Submission>> SubmitBatch(std::string envelope);
   // `wait_ms` (0..30,000): the node holds its answer back until the batch is attested or time is up.

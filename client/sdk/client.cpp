@@ -71,6 +71,12 @@ Result<std::string> Client::GetCheckpoint() {
 Result<std::string> Client::GetTrust() {
   return impl_->Run(impl_->client->GetTrust());
 }
+Result<std::string> Client::GetTrustUpdate(uint64_t version) {
+  return impl_->Run(impl_->client->GetTrustUpdate(version));
+}
+Result<ledger::Path> Client::GetConsistency(uint64_t first, uint64_t second) {
+  return impl_->Run(impl_->client->GetConsistency(first, second));
+}
 Result<Submission> Client::SubmitBatch(std::string envelope) {
   return impl_->Run(impl_->client->SubmitBatch(std::move(envelope)));
 }

@@ -28,6 +28,8 @@ class Client {
   Result<LedgerInfo> GetLedger();
   Result<std::string> GetCheckpoint();
   Result<std::string> GetTrust();
+  Result<std::string> GetTrustUpdate(uint64_t version);
+  Result<ledger::Path> GetConsistency(uint64_t first, uint64_t second);
   Result<Submission> SubmitBatch(std::string envelope);
   Result<Submission> GetBatch(const Hash& id, uint64_t wait_ms);
   Result<RecordPage> FindRecords(const Hash& sha256, std::optional<std::string> cursor = std::nullopt);

@@ -11,6 +11,8 @@ namespace {
 namespace abci = tendermint::abci;
 
 constexpr uint64_t kAppVersion = 1;
+// Every member's weight in the ordering; the genesis document of the chain says the same.
+constexpr int64_t kPower = 1;
 // CometBFT's block time is the median of the *previous* block's votes: after idle hours it is that old. A
 // proposer whose clock is this far past it proposes no transactions; the empty block refreshes the median,
 // and they follow.
@@ -222,6 +224,11 @@ void Application::FinalizeBlock(const abci::RequestFinalizeBlock& request, abci:
     const bool confirms = act != nullptr && std::holds_alternative<ledger::ClockResume>(act->act.action);
     committed.transactions.push_back(
         {IdOf(**transaction), applied, confirms ? act->act.member : std::string()});
+  }
+  for (const ledger::ValidatorChange& change : result->validators) {
+    abci::ValidatorUpdate* update = answer->add_validator_updates();
+    update->mutable_pub_key()->set_secp256k1(std::string(AsText(change.key)));
+    update->set_power(change.active ? kPower : 0);
   }
   answer->set_app_hash(std::string(AsText(result->head.app_hash)));
   block_ = std::move(committed);

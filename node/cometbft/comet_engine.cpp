@@ -51,7 +51,7 @@ Result<std::unique_ptr<CometEngine>> CometEngine::Start(ledger::Ledger* ledger, 
   metrics->LedgerSize(ledger->head().size);
   metrics->Writable(true);
   engine->peers_ = std::make_unique<Peers>(engine->options_.peers, &engine->checkpoints_,
-                                           engine->options_.evidence_folder);
+                                           engine->options_.trust_versions, engine->options_.evidence_folder);
   for (size_t i = 0; i < kSenders; ++i) {
     engine->threads_.emplace_back([raw = engine.get()] { raw->Send(); });
     pthread_setname_np(engine->threads_.back().native_handle(), "rpc");
@@ -99,7 +99,7 @@ void CometEngine::Submit(ledger::Transaction transaction, Completion done) {
       waiting_[id] = {{std::move(done)}, deadline};
       outgoing_bytes_ += envelope.size();
       outgoing_.push_back({id, std::move(envelope)});
-      changed_.notify_one();
+      outgoing_ready_.notify_one();
       return;
     }
   }
@@ -119,7 +119,7 @@ void CometEngine::Send() {
     Outgoing next;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || !outgoing_.empty(); });
+      outgoing_ready_.wait(lock, [this] { return stopping_ || !outgoing_.empty(); });
       if (outgoing_.empty()) return;
       next = std::move(outgoing_.front());
       outgoing_.pop_front();
@@ -196,6 +196,7 @@ void CometEngine::Committed(const CommittedBlock& block) {
   if (block.changed) {
     metrics_->BlockCommitted(block.transactions.size(), 0);
     metrics_->LedgerSize(block.head.size);
+    if (options_.trust_versions != nullptr) options_.trust_versions->Update();
     SignHead();
   }
   const auto newest = Newest();
@@ -239,6 +240,7 @@ void CometEngine::Drain() {
     if (stopping_) return;
     stopping_ = true;
     changed_.notify_all();
+    outgoing_ready_.notify_all();
   }
   for (std::thread& thread : threads_) thread.join();
 }

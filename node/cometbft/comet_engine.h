@@ -25,11 +25,12 @@
 namespace cunzheng::node {
 
 struct CometEngineOptions {
-  std::string member;           // whose keys the cosigner holds
-  std::string abci_address;     // AbciServer::Listen's
-  std::string rpc_address;      // RpcClient::Make's
-  std::vector<Peer> peers;      // other members' nodes
-  std::string evidence_folder;  // Peers's
+  std::string member;                       // whose keys the cosigner holds
+  std::string abci_address;                 // AbciServer::Listen's
+  std::string rpc_address;                  // RpcClient::Make's
+  std::vector<Peer> peers;                  // other members' nodes
+  TrustVersions* trust_versions = nullptr;  // may be null, else outlives the engine
+  std::string evidence_folder;              // Peers's
   size_t queue_count_max = 8'192;
   size_t queue_bytes_max = 64u << 20;
   unsigned threads = 2;  // that check signatures of the mempool
@@ -85,7 +86,8 @@ class CometEngine final : public Engine {
 
   std::mutex guard_mutex_;  // ClockGuard belongs to one thread at a time
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable outgoing_ready_;  // for the senders alone: each wakes one of them
+  std::condition_variable changed_;         // something was answered, or the engine stops
   std::map<Hash, Waiting> waiting_;
   std::deque<Outgoing> outgoing_;
   size_t outgoing_bytes_ = 0;

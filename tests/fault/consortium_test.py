@@ -8,122 +8,14 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 import urllib.request
 
-NODES = 4
+from consortium import NODES, say, with_consortium
+
 FULL = bool(os.environ.get("CUNZHENG_FULL"))
-
-
-def say(text):
-    print(f"{time.monotonic() - BEGAN:6.1f} s  {text}", flush=True)
-
-
-BEGAN = time.monotonic()
-
-
-def free_ports():
-    """The first of ten ports a node that nobody has, below those that the kernel hands out."""
-    start = os.getpid() % 120
-    for number in range(120):
-        base = 20_000 + (start + number) % 120 * 100
-        try:
-            for port in (base + 10 * node + kind for node in range(NODES) for kind in range(3)):
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-    raise AssertionError("no free ports from 20000 to 32000")
-
-
-class Consortium:
-    def __init__(self, folder):
-        self.folder = folder
-        self.data = folder / "c"
-        self.base_port = free_ports()
-        self.env = dict(os.environ, HOME=str(folder), CUNZHENG_PASSPHRASE="only for this test")
-        self.processes = {}
-        self.run("cunzhengd", "testnet", "--nodes", str(NODES), "--out", self.data, "--base-port", str(self.base_port))
-        self.run("cunzheng", "keygen", "--out", folder / "key")
-        self.trust = folder / "trust.json"
-        shutil.copy(self.data / "node1/trust.json", self.trust)
-
-    def run(self, *command, check=True, timeout=90):
-        done = subprocess.run([str(part) for part in command], env=self.env, capture_output=True, text=True, timeout=timeout)
-        if check and done.returncode != 0:
-            raise AssertionError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-        return done
-
-    def url(self, node):
-        return f"http://127.0.0.1:{self.base_port + 10 * (node - 1)}"
-
-    def start(self, node, what=("cunzhengd", "cometbft")):
-        home = self.data / f"node{node}"
-        commands = {"cunzhengd": ["cunzhengd", "run", "--data", str(home)],
-                    "cometbft": ["cometbft", "start", "--home", str(home / "cometbft")]}
-        for name in what:
-            log = open(self.folder / f"{name}{node}.log", "ab")
-            self.processes[name, node] = subprocess.Popen(commands[name], env=self.env, stdout=log, stderr=log)
-            if name == "cunzhengd":
-                self.wait(lambda: (home / "cometbft/abci.sock").exists(), 30, f"node {node} starts")
-
-    def signal(self, node, number, what=("cometbft", "cunzhengd")):
-        for name in what:
-            process = self.processes[name, node]
-            process.send_signal(number)
-            if number in (signal.SIGKILL, signal.SIGTERM):
-                process.wait(timeout=60)
-
-    def kill(self, node):
-        self.signal(node, signal.SIGKILL)
-        (self.data / f"node{node}/cometbft/abci.sock").unlink(missing_ok=True)
-
-    def stop_all(self):
-        for process in self.processes.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.kill()
-        for process in self.processes.values():
-            process.wait(timeout=30)
-
-    def ledger(self, node):
-        with urllib.request.urlopen(self.url(node) + "/v1/ledger", timeout=10) as answer:
-            return json.load(answer)
-
-    @staticmethod
-    def wait(condition, seconds, what):
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                if condition():
-                    return
-            except OSError:
-                pass
-            if time.monotonic() > end:
-                raise AssertionError(f"not within {seconds} s: {what}")
-            time.sleep(0.1)
-
-    def validates(self, node):
-        """Whether the node's engine has caught up and votes again: until then it counts among those that are gone."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.base_port + 10 * (node - 1) + 2}/status", timeout=5) as answer:
-            return not json.load(answer)["result"]["sync_info"]["catching_up"]
-
-    def agree(self, seconds=60):
-        """All nodes come to the same head."""
-        heads = []
-
-        def same():
-            heads[:] = [self.ledger(node) for node in range(1, NODES + 1)]
-            return len({(head["size"], head["root"], head["app_hash"], head["time_unix_ms"]) for head in heads}) == 1
-        self.wait(same, seconds, f"four equal ledgers: {heads}")
-        return heads[0]
 
 
 class Depositor(threading.Thread):
@@ -186,9 +78,8 @@ def check_receipts(consortium, depositors):
     return submitted, len(acknowledged), doubled
 
 
-def main():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="cz-", dir="/tmp"))
-    consortium = Consortium(folder)
+def run(consortium):
+    folder = consortium.folder
     depositors = []
     try:
         for node in range(1, NODES + 1):
@@ -290,19 +181,13 @@ def main():
             f"{head['size']}")
         assert doubled == 0
         assert acknowledged > 20
-    except BaseException:
-        for path in sorted(folder.glob("*.log")):
-            print(f"== {path.name}\n" + "".join(path.read_text(errors="replace").splitlines(True)[-15:]), file=sys.stderr)
-        raise
     finally:
         for each in depositors:
             each.stopping = True
-        consortium.stop_all()
         for each in depositors:
             if each.is_alive():
                 each.join()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main()
+    with_consortium(run)

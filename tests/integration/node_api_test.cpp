@@ -496,7 +496,7 @@ TEST_CASE("every path of the OpenAPI document is one that the node knows, with i
       ++operations;
     }
   }
-  CHECK(operations == 23);
+  CHECK(operations == 25);
 }
 
 TEST_CASE("metrics count what was taken and what was refused") {

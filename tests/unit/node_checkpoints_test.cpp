@@ -33,10 +33,11 @@ struct Stage {
     ledger = MustOpen("/ledger", disk.options());
     checkpoints = std::make_unique<Checkpoints>(ledger.get(), CosignerOf(cast, 0), &metrics);
   }
-  const ledger::MemberInfo& member(size_t i) const { return cast.genesis().members[i]; }
+  std::string member(size_t i) const { return cast.genesis().members[i].id; }
   // What member `i` says of (size, root).
   std::string NoteOf(size_t i, uint64_t size, const Hash& root) const {
-    return EncodeNote(CosignerOf(cast, i).Sign({cast.genesis().origin, size, root}, kGenesisTime + 5'000));
+    return EncodeNote(*CosignerOf(cast, i).Sign({cast.genesis().origin, size, root},
+                                                ledger->charter()->trust(), kGenesisTime + 5'000));
   }
   std::string NoteOf(size_t i) const { return NoteOf(i, ledger->head().size, ledger->head().root); }
 
@@ -115,17 +116,16 @@ TEST_CASE("what waits for cosignatures goes on waiting after a restart, and no s
 }
 
 TEST_CASE("peers are members with numeric addresses, each other than oneself") {
-  const Cast cast(3);
-  const auto peers = ParsePeers("member-1.example.org=127.0.0.1:1  member-2.example.org=[::1]:2",
-                                cast.genesis(), "member-0.example.org");
+  const auto peers =
+      ParsePeers("member-1.example.org=127.0.0.1:1  member-2.example.org=[::1]:2", "member-0.example.org");
   REQUIRE_MESSAGE(peers, ledger::testing::Outcome(peers));
   CHECK(peers->size() == 2);
-  CHECK((*peers)[1].member.id == "member-2.example.org");
+  CHECK((*peers)[1].member == "member-2.example.org");
   CHECK((*peers)[1].address == "[::1]:2");
-  CHECK(ParsePeers("", cast.genesis(), "x")->empty());
-  for (const char* bad : {"127.0.0.1:1", "nobody=127.0.0.1:1", "member-0.example.org=127.0.0.1:1",
+  CHECK(ParsePeers("", "x")->empty());
+  for (const char* bad : {"127.0.0.1:1", "member-0.example.org=127.0.0.1:1",
                           "member-1.example.org=localhost:1", "member-1.example.org="}) {
-    CHECK(Code(ParsePeers(bad, cast.genesis(), "member-0.example.org")) == "usage");
+    CHECK(Code(ParsePeers(bad, "member-0.example.org")) == "usage");
   }
 }
 
