@@ -174,8 +174,13 @@ Result<std::optional<Change>> Charter::Apply(const Propose& act, const Hash& id,
       return Error{Errc::kAlreadyExists, "act.args: proposal " + ToHex(open.id) + " is the same; approve it"};
     }
   }
-  if (proposals_.size() == kProposalsMax) {
-    return Error{Errc::kTooLarge, "act: " + std::to_string(kProposalsMax) + " proposals are open already"};
+  // Each has room of its own, so that nobody can keep the others from proposing.
+  const auto own = std::count_if(proposals_.begin(), proposals_.end(),
+                                 [&](const Proposal& proposal) { return proposal.member == member; });
+  if (static_cast<size_t>(own) >= kProposalsOfMemberMax || proposals_.size() >= kProposalsMax) {
+    return Error{Errc::kTooLarge, "act: " + member + " has " + std::to_string(own) +
+                                      " proposals open already, and may have " +
+                                      std::to_string(kProposalsOfMemberMax)};
   }
   proposals_.push_back({id, member, act.change, {member}, act.expires_unix_ms});
   return ExecuteIfDue(proposals_.size() - 1, index);

@@ -16,7 +16,8 @@
 
 namespace cunzheng::ledger {
 
-inline constexpr size_t kProposalsMax = 64;
+inline constexpr size_t kProposalsOfMemberMax = 8;
+inline constexpr size_t kProposalsMax = kProposalsOfMemberMax * kMembersMax;
 inline constexpr uint64_t kProposalLifeMaxMs = 30ull * 86'400'000;
 
 struct Proposal {

@@ -21,6 +21,14 @@ Error UnknownAccount(const Hash& id) {
   return {Errc::kUnknownAccount, "account: " + ToHex(id) + " is not on this ledger"};
 }
 
+// The account that a change is about, if it is about one.
+std::optional<Hash> AccountOf(const Change& change) {
+  if (const auto* suspend = std::get_if<AccountSuspend>(&change)) return suspend->account;
+  if (const auto* resume = std::get_if<AccountResume>(&change)) return resume->account;
+  if (const auto* remove = std::get_if<AccountRemove>(&change)) return remove->account;
+  return std::nullopt;
+}
+
 void AppendField(std::string_view name, std::string_view hex, std::string* out) {
   out->append(name).append("\"").append(hex).append("\"");
 }
@@ -253,6 +261,11 @@ Result<std::string> State::ApplyAct(const VerifiedAct& act, uint64_t index, uint
     return {};
   };
   const std::string entry = EncodeActEntry({act.act_bytes, act.signature, member->id, time_unix_ms});
+  if (entry.size() > kActEntryLengthMax) {
+    // An act within its own limit, but of so many quotes that it doubles inside the entry.
+    return Error{Errc::kTooLarge,
+                 "act: its entry would be over " + std::to_string(kActEntryLengthMax) + " bytes"};
+  }
   const Action& action = act.act.action;
   if (const auto* add = std::get_if<AccountAdd>(&action)) {
     const Hash id = AccountId(add->key);
@@ -285,6 +298,7 @@ Result<std::string> State::ApplyAct(const VerifiedAct& act, uint64_t index, uint
     std::optional<Change> of_account;
     if (const auto* propose = std::get_if<Propose>(&action)) {
       ASSIGN_OR_RETURN(of_account, next.Apply(*propose, act.id, member->id, index, time_unix_ms));
+      if (const auto id = AccountOf(propose->change)) RETURN_IF_ERROR(Existing(*id));
     } else {
       const auto* approve = std::get_if<Approve>(&action);
       CHECK_INVARIANT(approve != nullptr);

@@ -50,9 +50,8 @@ Checkpoints::Checkpoints(ledger::Ledger* ledger, Cosigner cosigner, Metrics* met
 void Checkpoints::Sign(const ledger::Head& head, uint64_t now_unix_ms) {
   std::unique_lock lock(mutex_);
   if (signed_size_ >= head.size) return;
-  signed_size_ = head.size;
   const auto charter = ledger_->charter();
-  const auto note =
+  auto note =
       cosigner_.Sign({ledger_->genesis().origin, head.size, head.root}, charter->trust(), now_unix_ms);
   if (note.has_value() != member_) {
     member_ = note.has_value();
@@ -60,9 +59,34 @@ void Checkpoints::Sign(const ledger::Head& head, uint64_t now_unix_ms) {
                                     : "no key of this node is a member's at this size: it follows, and does "
                                       "not cosign");
   }
-  if (!note) return;
+  if (!note) return ExpectLocked(head);
+  signed_size_ = head.size;
+  // The others may have been quicker.
+  std::optional<Note> known;
+  if (const auto it = pending_.find(head.size); it != pending_.end()) {
+    known = it->second;
+  } else if (newest_ && newest_->size == head.size) {
+    if (auto attested = ParseNote(newest_->note)) known = *std::move(attested);
+  }
+  if (known && known->body == note->body) {
+    for (NoteSignature& line : known->signatures) {
+      if (note->signatures.size() < kNoteSignaturesMax) note->signatures.push_back(std::move(line));
+    }
+  }
   Keep(head.size, *note, &lock);
   metrics_->CheckpointSigned(head.size);
+}
+
+void Checkpoints::Expect(const ledger::Head& head) {
+  const std::lock_guard lock(mutex_);
+  ExpectLocked(head);
+}
+
+void Checkpoints::ExpectLocked(const ledger::Head& head) {
+  if (pending_.contains(head.size) || (newest_ && newest_->size >= head.size)) return;
+  pending_[head.size].body = ledger::EncodeCheckpointBody({ledger_->genesis().origin, head.size, head.root});
+  if (pending_.size() > kPendingMax) pending_.erase(pending_.begin());
+  changed_.notify_all();
 }
 
 bool Checkpoints::Suffices(uint64_t size, const Note& note) const {
@@ -114,7 +138,8 @@ std::shared_ptr<const Published> Checkpoints::Newest() const {
 Result<std::string> Checkpoints::NoteAt(uint64_t size) const {
   {
     const std::lock_guard lock(mutex_);
-    if (const auto it = pending_.find(size); it != pending_.end()) return EncodeNote(it->second);
+    const auto it = pending_.find(size);
+    if (it != pending_.end() && !it->second.signatures.empty()) return EncodeNote(it->second);
   }
   if (auto note = ledger_->CheckpointAt(size)) return note;
   return ledger_->PendingCheckpointAt(size);

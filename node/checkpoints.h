@@ -28,9 +28,12 @@ class Checkpoints {
   // Both pointers outlive this. Takes up what the last run left pending.
   Checkpoints(ledger::Ledger* ledger, Cosigner cosigner, Metrics* metrics);
 
-  // Signs the head's checkpoint unless it is signed already. Precondition: this process computed `head` and
-  // it is synced; the clock is sound.
+  // Signs the head's checkpoint unless it is signed already, or expects it where this node is no member.
+  // Precondition: this process computed `head` and it is synced; the clock is sound.
   void Sign(const ledger::Head& head, uint64_t now_unix_ms);
+  // Collects the others' cosignatures of the head's checkpoint without one of its own: the clock is unsound.
+  // Same precondition but for the clock.
+  void Expect(const ledger::Head& head);
   // The newest size that this node has signed; 0 before the first.
   uint64_t signed_size() const;
   // The newest checkpoint that k members have signed; null before the first.
@@ -53,6 +56,7 @@ class Checkpoints {
 
  private:
   bool Suffices(uint64_t size, const Note& note) const;
+  void ExpectLocked(const ledger::Head& head);
   void Keep(uint64_t size, const Note& note, std::unique_lock<std::mutex>* lock);
 
   ledger::Ledger* const ledger_;
@@ -61,7 +65,7 @@ class Checkpoints {
   std::function<void()> attested_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  std::map<uint64_t, Note> pending_;
+  std::map<uint64_t, Note> pending_;  // without lines: expected, and nobody's is here yet
   std::shared_ptr<const Published> newest_;
   uint64_t signed_size_ = 0;
   bool member_ = true;  // as far as the last Sign could tell

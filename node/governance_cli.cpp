@@ -115,7 +115,7 @@ void AddLedgerKinds(CLI::App* propose, Place* place, const Shared& arguments, Co
   params
       ->add_option("--client-ahead-ms", arguments->params.client_time_ahead_ms_max,
                    "How far a client's clock may be ahead")
-      ->capture_default_str();
+      ->required();
 
   CLI::App* witnesses = AddKind(
       propose, "witnesses", "Set the outside witnesses", place, arguments, command,

@@ -60,14 +60,14 @@ Peers::~Peers() {
 
 void Peers::Follow(const Peer& peer) {
   auto pause = kPauseMin;
-  uint64_t after = 0;
+  uint64_t after = 0, trust_after = 0;
   unsigned misses = 0;
   bool reachable = true;
   while (!stopping_) {
     const auto size = checkpoints_->NextLacking(peer.member, after, kIdleWaitMs);
     if (!size) {
       after = 0;  // what could not be had is asked for again
-      if (!stopping_) AskTrust(peer);
+      if (!stopping_) trust_after = AskTrust(peer, trust_after);
       continue;
     }
     const auto asked = Ask(peer, *size);
@@ -111,12 +111,12 @@ Result<void> Peers::Ask(const Peer& peer, uint64_t size) {
   return added;
 }
 
-void Peers::AskTrust(const Peer& peer) {
-  if (trust_versions_ == nullptr) return;
-  const auto version = trust_versions_->NextLacking(peer.member);
-  if (!version) return;
+uint64_t Peers::AskTrust(const Peer& peer, uint64_t after) {
+  if (trust_versions_ == nullptr) return 0;
+  const auto version = trust_versions_->NextLacking(peer.member, after);
+  if (!version) return 0;
   const auto answer = AskNode(peer.address, {}, "/v1/trust/" + std::to_string(*version));
-  if (!answer || answer->status != 200) return;  // not so far yet; it is asked again
+  if (!answer || answer->status != 200) return *version;  // not so far yet; it is asked again
   const auto added = trust_versions_->Add(*version, answer->body);
   if (!added) {
     Log(LogLevel::kWarning, "a peer's signature of a trust file does not fit",
@@ -124,6 +124,7 @@ void Peers::AskTrust(const Peer& peer) {
          {"version", std::to_string(*version)},
          {"reason", added.error().ToString()}});
   }
+  return *version;
 }
 
 void Peers::ReportFork(const Peer& peer, uint64_t size, const std::string& note_text,

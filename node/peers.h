@@ -33,8 +33,9 @@ class Peers {
   void Follow(const Peer& peer);
   // Asks for the note of one size, and adds what it brings. Errors: AskNode's, Checkpoints::Add's.
   Result<void> Ask(const Peer& peer, uint64_t size);
-  // Asks for the peer's signature of the next version of the trust file that lacks it.
-  void AskTrust(const Peer& peer);
+  // Asks for the peer's signature of the next version of the trust file over `after` that lacks it. Returns
+  // that version, or 0 when there is none: what a peer will never sign must not keep it from later ones.
+  uint64_t AskTrust(const Peer& peer, uint64_t after);
   void ReportFork(const Peer& peer, uint64_t size, const std::string& note_text, const Error& error) const;
 
   Checkpoints* const checkpoints_;

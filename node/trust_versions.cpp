@@ -88,10 +88,10 @@ Result<std::string> TrustVersions::Document(uint64_t version) const {
   return ledger::EncodeTrustUpdate(it->second.update);
 }
 
-std::optional<uint64_t> TrustVersions::NextLacking(const std::string& member) const {
+std::optional<uint64_t> TrustVersions::NextLacking(const std::string& member, uint64_t after) const {
   const std::lock_guard lock(mutex_);
   for (const auto& [version, known] : versions_) {
-    if (HasSigned(known.update, member)) continue;
+    if (version <= after || HasSigned(known.update, member)) continue;
     const ledger::TrustMember* signer = known.before.FindMember(member);
     const bool can =
         signer != nullptr && std::any_of(signer->keys.begin(), signer->keys.end(), [](const auto& key) {

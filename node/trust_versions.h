@@ -29,8 +29,8 @@ class TrustVersions {
   void Update();
   // The trust update that leads to `version`, with the signatures known so far. kNotFound.
   Result<std::string> Document(uint64_t version) const;
-  // The smallest version that `member` can sign and has not, as far as this node knows.
-  std::optional<uint64_t> NextLacking(const std::string& member) const;
+  // The smallest version over `after` that `member` can sign and has not, as far as this node knows.
+  std::optional<uint64_t> NextLacking(const std::string& member, uint64_t after) const;
   // Takes the signatures out of another node's trust update. Errors: decoding's, kNotFound, kTrustInvalid:
   // the other node has another version of that number; CheckTrustSignature's.
   Result<void> Add(uint64_t version, std::string_view update_text);

@@ -139,7 +139,9 @@ Result<void> Application::Admissible(const ledger::Transaction& transaction) con
   if (const auto* batch = std::get_if<ledger::VerifiedBatch>(&transaction)) {
     ASSIGN_OR_RETURN(const auto account, ledger_->FindAccount(batch->header.account));
     if (!account) return Error{Errc::kUnknownAccount, "header.account: not on this ledger"};
-    if (account->suspended) return Error{Errc::kAccountSuspended, "header.account: suspended"};
+    if (account->suspended || account->removed) {
+      return Error{Errc::kAccountSuspended, "header.account: suspended or removed"};
+    }
   }
   return {};
 }

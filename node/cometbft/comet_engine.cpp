@@ -173,14 +173,18 @@ void CometEngine::SetReachable(const Result<void>& state) {
   }
 }
 
-// A cosignature is a statement of time, so it needs a sound clock.
+// A cosignature is a statement of time, so it needs a sound clock. The others' are collected all the same.
 void CometEngine::SignHead() {
   const std::lock_guard lock(guard_mutex_);
   const ledger::Head head = ledger_->head();
   if (checkpoints_.signed_size() >= head.size) return;
   const auto stamp = guard_->Stamp(head.time_unix_ms);
   metrics_->ClockSound(stamp.has_value());
-  if (stamp) checkpoints_.Sign(head, clock_->WallMs());
+  if (stamp) {
+    checkpoints_.Sign(head, clock_->WallMs());
+  } else {
+    checkpoints_.Expect(head);
+  }
 }
 
 void CometEngine::Committed(const CommittedBlock& block) {

@@ -63,13 +63,19 @@ class Consortium:
     def rpc(self, node):
         return f"127.0.0.1:{self.base_port + 10 * (node - 1) + 2}"
 
-    def start(self, node, what=("cunzhengd", "cometbft")):
+    def start(self, node, what=("cunzhengd", "cometbft"), shift_ms=0):
+        """`shift_ms`: how far the node's own clock is off."""
         home = self.data / f"node{node}"
         commands = {"cunzhengd": ["cunzhengd", "run", "--data", str(home)],
                     "cometbft": ["cometbft", "start", "--home", str(home / "cometbft")]}
         for name in what:
             log = open(self.folder / f"{name}{node}.log", "ab")
-            self.processes[name, node] = subprocess.Popen(commands[name], env=self.env, stdout=log, stderr=log)
+            env = self.env
+            if shift_ms and name == "cunzhengd":
+                shift = self.folder / f"clock{node}"
+                shift.write_text(f"{shift_ms} sync\n")
+                env = dict(env, LD_PRELOAD=os.environ["CLOCK_SHIM"], CLOCK_SHIM_FILE=str(shift))
+            self.processes[name, node] = subprocess.Popen(commands[name], env=env, stdout=log, stderr=log)
             if name == "cunzhengd":
                 self.wait(lambda: (home / "cometbft/abci.sock").exists(), 30, f"node {node} starts")
 
@@ -79,6 +85,14 @@ class Consortium:
             process.send_signal(number)
             if number in (signal.SIGKILL, signal.SIGTERM):
                 process.wait(timeout=60)
+
+    def restart(self, node, **how):
+        """Orderly, and until the node votes again."""
+        self.signal(node, signal.SIGTERM, ("cunzhengd",))
+        self.processes["cometbft", node].kill()
+        self.processes["cometbft", node].wait()
+        self.start(node, **how)
+        self.wait(lambda: self.validates(node), 60, f"node {node} votes again")
 
     def kill(self, node):
         self.signal(node, signal.SIGKILL)

@@ -52,13 +52,6 @@ class Governance:
         with urllib.request.urlopen(f"http://{self.c.rpc(1)}/validators", timeout=5) as answer:
             return int(json.load(answer)["result"]["total"])
 
-    def restart(self, node):
-        self.c.signal(node, signal.SIGTERM, ("cunzhengd",))
-        self.c.processes["cometbft", node].kill()
-        self.c.processes["cometbft", node].wait()
-        self.c.start(node)
-        self.c.wait(lambda: self.c.validates(node), 60, f"node {node} votes again")
-
     def join(self, node):
         """A new institution's node: everything but the peers comes from `init --join`."""
         data = self.c.data / f"node{node}"
@@ -79,7 +72,7 @@ class Governance:
 
 def rotate(g, first):
     new_key = g.daemon("keys", "next", "--purpose", "cosign", node=2).stdout.strip()
-    g.restart(2)
+    g.c.restart(2)
     proposal = g.daemon("propose", "key-rotate", "member2.example.org", "--purpose", "cosign", "--key", new_key, node=1).stdout.strip()
     g.c.wait(lambda: proposal in g.daemon("proposals", node=3).stdout, 10, "the third member sees the proposal")
     assert "approved by 1 of 3 needed: member1.example.org" in g.daemon("proposals", node=3).stdout

@@ -114,7 +114,7 @@ TEST_CASE("with a threshold of one, proposing is doing") {
   CHECK(stage.trust().quorum == Quorum{1, 4, 0, 0});
 }
 
-TEST_CASE("a proposal lapses, is at most thirty days long, and sixty-four are open at most") {
+TEST_CASE("a proposal lapses, is at most thirty days long, and one member has eight open at most") {
   Stage stage;
   CHECK(stage.Do(Propose{Thresholds{0, 4, 3}, stage.time + 31 * kDayMs}, 0) == "invalid_value");
   CHECK(stage.Do(Propose{Thresholds{0, 4, 3}, stage.time}, 0) == "expired");
@@ -122,11 +122,12 @@ TEST_CASE("a proposal lapses, is at most thirty days long, and sixty-four are op
   stage.time += 2 * kDayMs;
   CHECK(stage.Approve(1) == "not_found");
   CHECK(stage.charter()->proposals().size() == 1);  // what is refused changes nothing, not even this
-  for (unsigned i = 0; i < kProposalsMax; ++i) {
+  for (unsigned i = 0; i < kProposalsOfMemberMax; ++i) {
     REQUIRE(stage.Propose(TsaRootsSet{{Bytes{static_cast<uint8_t>(i + 1)}}}) == "ok");
   }
-  CHECK(stage.charter()->proposals().size() == kProposalsMax);
+  CHECK(stage.charter()->proposals().size() == kProposalsOfMemberMax);
   CHECK(stage.Propose(Thresholds{0, 4, 2}) == "too_large");
+  CHECK(stage.Propose(Thresholds{0, 4, 2}, 1) == "ok");  // nobody keeps the others from proposing
 }
 
 TEST_CASE("a member joins, is suspended, resumed and removed") {
@@ -224,6 +225,7 @@ TEST_CASE("an account of another sponsor is suspended and removed by the members
   const Hash account = Cast::AccountOf(0);
   REQUIRE(stage.Do(AccountAdd{Cast::AccountKey(0).public_key(), "n", {}, {}}, 3) == "ok");
   CHECK(stage.Do(AccountSuspend{account, "r"}, 0) == "not_authorised");
+  CHECK(stage.Propose(AccountSuspend{Cast::AccountOf(1), "r"}) == "unknown_account");
   REQUIRE(stage.Carry(AccountSuspend{account, "r"}) == "ok");
   CHECK(stage.ledger->FindAccount(account).value()->suspended);
   REQUIRE(stage.Carry(AccountRemove{account, "r"}) == "ok");

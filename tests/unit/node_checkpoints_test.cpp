@@ -115,6 +115,31 @@ TEST_CASE("what waits for cosignatures goes on waiting after a restart, and no s
   CHECK(stage.checkpoints->signed_size() == 2);
 }
 
+TEST_CASE("a node that cannot sign collects the others' lines, and adds its own when it can") {
+  Stage stage;
+  const ledger::Head head = stage.ledger->head();
+  stage.checkpoints->Expect(head);
+  CHECK(stage.checkpoints->signed_size() == 0);
+  CHECK(Code(stage.checkpoints->NoteAt(2)) == "not_found");
+  CHECK(stage.checkpoints->NextLacking(stage.member(1), 0, 0) == 2);
+  for (size_t i : {1, 2}) REQUIRE(stage.checkpoints->Add(stage.member(i), 2, stage.NoteOf(i)));
+  CHECK(stage.checkpoints->Newest() == nullptr);
+  SUBCASE("a third one publishes it") {
+    REQUIRE(stage.checkpoints->Add(stage.member(3), 2, stage.NoteOf(3)));
+    REQUIRE(stage.checkpoints->Newest() != nullptr);
+    stage.checkpoints->Sign(head, kGenesisTime + 5'000);
+    CHECK(stage.checkpoints->signed_size() == 2);
+    const auto note = ParseNote(*stage.checkpoints->NoteAt(2));
+    REQUIRE(note);
+    CHECK(note->signatures.size() == 5);  // its log key's too
+  }
+  SUBCASE("its own publishes it") {
+    stage.checkpoints->Sign(head, kGenesisTime + 5'000);
+    REQUIRE(stage.checkpoints->Newest() != nullptr);
+    CHECK(ParseNote(stage.checkpoints->Newest()->note)->signatures.size() == 4);
+  }
+}
+
 TEST_CASE("peers are members with numeric addresses, each other than oneself") {
   const auto peers =
       ParsePeers("member-1.example.org=127.0.0.1:1  member-2.example.org=[::1]:2", "member-0.example.org");
