@@ -1,4 +1,5 @@
 // Governance (specs/governance.md): proposing, approving, listing, and the keys that a rotation leads to.
+#include <algorithm>
 #include <cstdio>
 
 #include "crypto/json.h"
@@ -33,14 +34,58 @@ void PrintProposal(const json::Object& proposal, uint64_t govern) {
               static_cast<unsigned long long>(govern), by.c_str());
 }
 
+struct OpenProposals {
+  json::Array items;
+  uint64_t govern = 1;
+};
+
+// With the node running or stopped.
+Result<OpenProposals> LoadProposals(const DataDir& dir, const Config& config) {
+  OpenProposals open;
+  const auto idle = OpenIdle(dir);
+  if (idle) {
+    const auto charter = idle->ledger->charter();
+    open.govern = charter->govern();
+    for (const auto& proposal : charter->proposals()) open.items.push_back(ledger::ProposalToJson(proposal));
+    return open;
+  }
+  if (idle.error().code != Errc::kStoreLocked) return idle.error();
+  ASSIGN_OR_RETURN(const std::string body, Ask(dir, config, "/v1/proposals"));
+  ASSIGN_OR_RETURN(const json::Value value, json::Parse(body, json::Form::kReadable, kAnswerLengthMax));
+  json::ObjectReader reader(value, "proposals");
+  open.govern = reader.Integer("govern", 1, ledger::kMembersMax);
+  open.items = reader.List("items", 0, ledger::kProposalsMax);
+  RETURN_IF_ERROR(reader.Finish());
+  return open;
+}
+
+bool IsOpen(const OpenProposals& open, const std::string& id) {
+  return std::any_of(open.items.begin(), open.items.end(), [&](const json::Value& item) {
+    if (item.AsObject() == nullptr) return false;
+    const auto found = item.AsObject()->find("id");
+    return found != item.AsObject()->end() && found->second.AsString() != nullptr &&
+           *found->second.AsString() == id;
+  });
+}
+
 }  // namespace
 
 Result<void> Propose(const Place& place, ledger::Change change, uint64_t days) {
   ASSIGN_OR_RETURN(const Performed done,
                    PerformAct(place, ledger::Propose{std::move(change), NowMs() + days * kDayMs}));
-  std::fprintf(stderr, "proposed: entry %llu\nhint: the other members: cunzhengd approve --data DIR %s\n",
-               static_cast<unsigned long long>(done.index), ToHex(done.id).c_str());
-  std::printf("%s\n", ToHex(done.id).c_str());
+  const std::string id = ToHex(done.id);
+  std::printf("%s\n", id.c_str());
+  const DataDir dir{place.data};
+  ASSIGN_OR_RETURN(const Config config, LoadConfig(dir));
+  ASSIGN_OR_RETURN(const OpenProposals open, LoadProposals(dir, config));
+  const auto entry = static_cast<unsigned long long>(done.index);
+  if (IsOpen(open, id)) {
+    std::fprintf(stderr,
+                 "proposed: entry %llu\nhint: %llu members must approve: cunzhengd approve --data DIR %s\n",
+                 entry, static_cast<unsigned long long>(open.govern), id.c_str());
+  } else {
+    std::fprintf(stderr, "proposed and carried out: entry %llu\n", entry);
+  }
   return {};
 }
 
@@ -55,23 +100,11 @@ Result<void> Approve(const Place& place, const std::string& proposal) {
 Result<void> ListProposals(const Place& place) {
   const DataDir dir{place.data};
   ASSIGN_OR_RETURN(const Config config, LoadConfig(dir));
-  const auto idle = OpenIdle(dir);
-  if (idle) {
-    const auto charter = idle->ledger->charter();
-    for (const auto& proposal : charter->proposals()) {
-      PrintProposal(*ledger::ProposalToJson(proposal).AsObject(), charter->govern());
-    }
-    return {};
+  ASSIGN_OR_RETURN(const OpenProposals open, LoadProposals(dir, config));
+  for (const json::Value& item : open.items) {
+    if (item.AsObject() != nullptr) PrintProposal(*item.AsObject(), open.govern);
   }
-  if (idle.error().code != Errc::kStoreLocked) return idle.error();
-  ASSIGN_OR_RETURN(const std::string body, Ask(dir, config, "/v1/proposals"));
-  ASSIGN_OR_RETURN(const json::Value value, json::Parse(body, json::Form::kReadable, kAnswerLengthMax));
-  json::ObjectReader reader(value, "proposals");
-  const uint64_t govern = reader.Integer("govern", 1, ledger::kMembersMax);
-  for (const json::Value& item : reader.List("items", 0, ledger::kProposalsMax)) {
-    if (item.AsObject() != nullptr) PrintProposal(*item.AsObject(), govern);
-  }
-  return reader.Finish();
+  return {};
 }
 
 Result<void> MakeNextKey(const Place& place, ledger::KeyRole role) {

@@ -135,9 +135,10 @@ Result<ledger::Trust> Follow(client::Client* client, const ledger::Trust& first,
     if (!next) return at(next.error());
     RETURN_IF_ERROR(keep(*next));
     PrintLine(context.Say("followed     ", "已跟进    ") + context.Say("version ", "版本 ") +
-              std::to_string(next->version) + context.Say(", signed by ", "，签署机构 ") +
-              std::to_string(update->signatures.size()) +
-              context.Say(" institutions of version ", " 家，属版本 ") + std::to_string(trust.version));
+              std::to_string(next->version) + context.Say(", signed by ", "，签署：") +
+              Count(update->signatures.size(), context.Say("institution", "家机构"),
+                    context.Say("institutions", "家机构")) +
+              context.Say(" of version ", "，属版本 ") + std::to_string(trust.version));
     trust = *std::move(next);
   }
 }
