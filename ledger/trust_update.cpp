@@ -148,7 +148,7 @@ Result<Trust> VerifyTrustUpdate(const Trust& pinned, const TrustUpdate& update) 
     // A line of someone else's proves nothing and does no harm; a wrong one of a member is a lie.
     const auto checked = CheckTrustSignature(pinned, update.trust, signature);
     if (!checked && checked.error().code == Errc::kUnknownMember) continue;
-    RETURN_IF_ERROR(checked);
+    if (!checked) return checked.error();
     signers.insert(signature.member);
   }
   if (signers.size() < pinned.quorum.k) {

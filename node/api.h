@@ -11,24 +11,15 @@
 #include "node/clock.h"
 #include "node/engine.h"
 #include "node/metrics.h"
+#include "node/request_handler.h"
 #include "node/response.h"
 #include "node/trust_versions.h"
 
 namespace cunzheng::node {
 
-enum class Method { kGet, kPost, kOther };  // HEAD is a GET whose body the server leaves out
-
-// Views into the connection's buffers, which outlive Handle().
-struct Request {
-  Method method = Method::kGet;
-  std::string_view target;
-  std::string_view content_type;
-  std::string_view body;
-};
-
 inline constexpr std::string_view kEnvelopeType = "application/vnd.cunzheng.envelope";
 
-class Api {
+class Api final : public RequestHandler {
  public:
   // All outlive the Api.
   Api(const ledger::Ledger* ledger, Engine* engine, const TrustVersions* trust_versions, const Clock* clock,
@@ -36,17 +27,17 @@ class Api {
 
   // The answer to one request. Signature checks run on the calling thread; while the engine works,
   // the coroutine waits without one.
-  boost::asio::awaitable<Response> Handle(Request request);
+  boost::asio::awaitable<Response> Handle(Request request) override;
 
   // What to answer to a target before its body is read: nothing, or 404, 405, 415.
   std::optional<Response> Precheck(Method method, std::string_view target,
-                                   std::string_view content_type) const;
+                                   std::string_view content_type) const override;
 
   // Ends long polls; called when the node stops.
   void Stop() { stopping_ = true; }
   // The longest body that a POST may have.
-  uint64_t body_length_max() const;
-  Response ProblemFor(const Error& error) const { return Problem(error, clock_->WallMs()); }
+  uint64_t body_length_max() const override;
+  Response ProblemFor(const Error& error) const override { return Problem(error, clock_->WallMs()); }
 
  private:
   boost::asio::awaitable<Response> PostBatch(std::string_view body);

@@ -196,6 +196,23 @@ std::optional<uint64_t> Checkpoints::NextLacking(const std::string& member, uint
   return found;
 }
 
+Result<void> Checkpoints::AddWitness(uint64_t size, const NoteSignature& line) {
+  const std::lock_guard lock(mutex_);
+  ASSIGN_OR_RETURN(const std::string text, ledger_->CheckpointAt(size));
+  ASSIGN_OR_RETURN(Note note, ParseNote(text));
+  const bool there = std::any_of(
+      note.signatures.begin(), note.signatures.end(),
+      [&](const NoteSignature& each) { return each.name == line.name && each.key_id == line.key_id; });
+  if (there || note.signatures.size() == kNoteSignaturesMax) return {};
+  note.signatures.push_back(line);
+  std::string with_line = EncodeNote(note);
+  RETURN_IF_ERROR(ledger_->StoreCheckpoint(size, with_line));
+  if (newest_ && newest_->size == size) {
+    newest_ = std::make_shared<const Published>(Published{size, std::move(with_line)});
+  }
+  return {};
+}
+
 void Checkpoints::Stop() {
   const std::lock_guard lock(mutex_);
   stopping_ = true;

@@ -51,6 +51,9 @@ class Checkpoints {
   // The smallest pending size over `after` that lacks the cosignature of `member`; waits up to `wait_ms` for
   // one.
   std::optional<uint64_t> NextLacking(const std::string& member, uint64_t after, uint64_t wait_ms) const;
+  // Adds a witness's line to the attested checkpoint of `size`; does nothing when the line is there, or the
+  // note is full. Precondition: the line verifies. Errors: kNotFound, the store's.
+  Result<void> AddWitness(uint64_t size, const NoteSignature& line);
   // Ends waits for good.
   void Stop();
 

@@ -23,6 +23,8 @@ inline void AddPlace(CLI::App* command, Place* place, bool needs_keys) {
   }
 }
 
+// witness init, add, run.
+void AddWitnessCommands(CLI::App* app, Command* command);
 // propose …, approve, proposals, keys.
 void AddGovernanceCommands(CLI::App* app, Place* place, Command* command);
 

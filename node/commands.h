@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "crypto/result.h"
 #include "ledger/act.h"
@@ -34,6 +35,17 @@ struct TestnetOptions {
   uint64_t base_port = 27'000;
 };
 Result<void> Testnet(const TestnetOptions& options);
+
+struct WitnessOptions {
+  std::string data, name, listen;
+  std::string trust;                  // a ledger's trust file, or
+  std::vector<std::string> log_keys;  // vkeys of any log
+  std::optional<std::string> passphrase_file;
+  bool ask_passphrase = false;
+};
+Result<void> WitnessInit(const WitnessOptions& options);
+Result<void> WitnessAdd(const WitnessOptions& options);
+Result<void> WitnessRun(const WitnessOptions& options);
 
 // Where a command finds the node and its keys.
 struct Place {

@@ -101,6 +101,12 @@ const std::vector<Field>& Fields() {
        "The other members' nodes, whose cosignatures are fetched: \"MEMBER=HOST:PORT ...\".",
        StringField{&Config::peers_members, {}}},
 
+      {"witnesses", "nodes",
+       "Outside witnesses that are shown each new checkpoint: \"WITNESS=HOST:PORT ...\". Their keys are the "
+       "trust "
+       "file's (cunzhengd propose witnesses).",
+       StringField{&Config::witnesses_nodes, {}}},
+
       {"store", "cache_bytes", "Block cache of the store.",
        IntegerField{&Config::cache_bytes, kMiB, uint64_t{1} << 40}},
       {"store", "write_buffer_bytes", "Write buffer of the store.",

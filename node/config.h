@@ -45,6 +45,9 @@ struct Config {
   // [peers]
   std::string peers_members;
 
+  // [witnesses]
+  std::string witnesses_nodes;
+
   // [store]
   uint64_t cache_bytes = 64u << 20;
   uint64_t write_buffer_bytes = 32u << 20;

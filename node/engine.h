@@ -25,6 +25,7 @@ struct Outcome {
   // caller a look-up. Null while the entry is pending.
   std::shared_ptr<const Published> checkpoint;
 };
+class Checkpoints;
 using Completion = std::function<void(Result<Outcome>)>;
 
 // All members are safe from any thread.
@@ -40,6 +41,8 @@ class Engine {
   virtual std::shared_ptr<const Published> Newest() const = 0;
   // The note of `size` as this node knows it, with k cosignatures or fewer. kNotFound.
   virtual Result<std::string> NoteAt(uint64_t size) const = 0;
+  // What the node signs and collects; lives as long as the engine.
+  virtual Checkpoints& checkpoints() = 0;
   // Refuses new work, finishes what is queued, and returns when all of it is answered.
   virtual void Drain() = 0;
 };

@@ -92,8 +92,8 @@ Response TimeoutProblem(std::string_view part) {
 }  // namespace
 
 struct HttpServer::Impl {
-  Impl(const Config& config, Api* api_arg, Metrics* metrics_arg, uint64_t connections_max)
-      : api(api_arg),
+  Impl(const Config& config, RequestHandler* handler_arg, Metrics* metrics_arg, uint64_t connections_max)
+      : handler(handler_arg),
         metrics(metrics_arg),
         timeouts{milliseconds(config.header_timeout_ms), milliseconds(config.body_timeout_ms),
                  milliseconds(config.write_timeout_ms), milliseconds(config.idle_timeout_ms)},
@@ -102,7 +102,7 @@ struct HttpServer::Impl {
         admission(connections_max, config.connections_per_address_max,
                   config.requests_per_second_per_address) {}
 
-  Api* const api;
+  RequestHandler* const handler;
   Metrics* const metrics;
   const Timeouts timeouts;
   const uint32_t header_bytes_max;
@@ -205,9 +205,9 @@ awaitable<void> HttpServer::Impl::Dismiss(Worker* worker, tcp::socket socket, Ad
   Watched watched;
   watched.socket = &socket;
   Registration registration(worker, &watched);
-  Response problem = api->ProblemFor({Errc::kBusy, verdict == Admission::Verdict::kFull
-                                                       ? "node: too many connections"
-                                                       : "node: too many connections from this address"});
+  Response problem = handler->ProblemFor({Errc::kBusy, verdict == Admission::Verdict::kFull
+                                                           ? "node: too many connections"
+                                                           : "node: too many connections from this address"});
   co_await Send(worker, &registration, &socket, std::move(problem), http::verb::get, false);
   co_await Linger(&registration, &socket);
   --dismissed;
@@ -257,7 +257,7 @@ awaitable<void> HttpServer::Impl::Converse(Worker* worker, Registration* registr
   while (!draining) {
     http::request_parser<http::string_body> parser;
     parser.header_limit(header_bytes_max);
-    parser.body_limit(api->body_length_max());
+    parser.body_limit(handler->body_length_max());
     registration->Wait(first || buffer.size() != 0 ? timeouts.header : timeouts.idle);
     first = false;
     auto [header_error, header_read] = co_await http::async_read_header(*stream, buffer, parser, kAwait);
@@ -283,11 +283,11 @@ awaitable<void> HttpServer::Impl::Converse(Worker* worker, Registration* registr
 
     std::optional<Response> refusal;
     if (!admission.Request(address, SteadyClock::now())) {
-      refusal = api->ProblemFor({Errc::kRateLimited, "node: too many requests from this address"});
+      refusal = handler->ProblemFor({Errc::kRateLimited, "node: too many requests from this address"});
     } else if (target.size() > kTargetLengthMax) {
       refusal = Problem(414, "uri_too_long", "target: longer than this node takes");
     } else {
-      refusal = api->Precheck(method, target, content_type);
+      refusal = handler->Precheck(method, target, content_type);
     }
     const uint64_t length = parser.content_length() ? *parser.content_length() : 0;
     if (!refusal && method == Method::kPost && !parser.content_length()) {
@@ -298,7 +298,7 @@ awaitable<void> HttpServer::Impl::Converse(Worker* worker, Registration* registr
     }
     const BodyBudget budget(&body_bytes_in_flight, body_bytes_in_flight_max, refusal ? 0 : length);
     if (!refusal && !budget.granted()) {
-      refusal = api->ProblemFor({Errc::kBusy, "node: too many request bodies at once"});
+      refusal = handler->ProblemFor({Errc::kBusy, "node: too many request bodies at once"});
     }
     if (refusal) {
       // With no body to pass over, the connection can go on.
@@ -325,7 +325,7 @@ awaitable<void> HttpServer::Impl::Converse(Worker* worker, Registration* registr
     }
     registration->Busy(std::nullopt);
     const bool keep_alive = message.keep_alive() && message.version() == 11;
-    Response response = co_await api->Handle({method, target, content_type, parser.get().body()});
+    Response response = co_await handler->Handle({method, target, content_type, parser.get().body()});
     const bool sent = co_await Send(worker, registration, stream, std::move(response), message.method(),
                                     keep_alive && !draining);
     if (!sent) co_return;
@@ -413,14 +413,15 @@ Result<asio::ssl::context> MakeTls(const Config& config) {
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<HttpServer>> HttpServer::Listen(const Config& config, Api* api, Metrics* metrics) {
+Result<std::unique_ptr<HttpServer>> HttpServer::Listen(const Config& config, RequestHandler* handler,
+                                                       Metrics* metrics) {
   ASSIGN_OR_RETURN(const ListenAddress listen, ParseListenAddress(config.listen));
   const uint64_t connections_max = ConnectionsAllowed(config.connections_max);
   if (connections_max < config.connections_max) {
     Log(LogLevel::kWarning, "fewer connections than configured: limit on open files",
         {{"connections_max", std::to_string(connections_max)}});
   }
-  auto impl = std::make_unique<Impl>(config, api, metrics, connections_max);
+  auto impl = std::make_unique<Impl>(config, handler, metrics, connections_max);
   if (!config.tls_certificate.empty()) {
     ASSIGN_OR_RETURN(impl->tls, MakeTls(config));
   }

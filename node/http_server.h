@@ -8,18 +8,19 @@
 #include <string>
 
 #include "crypto/result.h"
-#include "node/api.h"
 #include "node/config.h"
 #include "node/metrics.h"
+#include "node/request_handler.h"
 
 namespace cunzheng::node {
 
 class HttpServer {
  public:
-  // Binds and listens; nothing is accepted before Start(). `api` and `metrics` outlive the server.
+  // Binds and listens; nothing is accepted before Start(). `handler` and `metrics` outlive the server.
   // Raises the soft limit on open files, and lowers connections_max to what it allows.
   // Errors: kUsage (address, TLS files), kIo (the address is taken).
-  static Result<std::unique_ptr<HttpServer>> Listen(const Config& config, Api* api, Metrics* metrics);
+  static Result<std::unique_ptr<HttpServer>> Listen(const Config& config, RequestHandler* handler,
+                                                    Metrics* metrics);
   ~HttpServer();  // stops at once
 
   // "127.0.0.1:8750": with the port that was taken.

@@ -187,6 +187,7 @@ int Main(int argc, char** argv) {
   AddAccountCommands(&app, &place, &account, &command);
 
   AddGovernanceCommands(&app, &place, &command);
+  AddWitnessCommands(&app, &command);
 
   CLI::App* clock = app.add_subcommand("clock", "Confirm the node's clock after a leap");
   clock->require_subcommand(1);

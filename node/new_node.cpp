@@ -41,8 +41,9 @@ class Undo {
   bool done_ = false;
 };
 
-// Makes the folder, or takes an empty one. Returns whether it was made.
-Result<bool> MakeFolder(const std::string& path) {
+}  // namespace
+
+Result<bool> MakeDataFolder(const std::string& path) {
   std::error_code error;
   if (fs::exists(path, error)) {
     if (!fs::is_directory(path, error)) return Error{Errc::kAlreadyExists, path + ": not a folder"};
@@ -57,16 +58,8 @@ Result<bool> MakeFolder(const std::string& path) {
   return true;
 }
 
-struct Passphrase {
-  SecretBytes bytes;
-  uint32_t log_n = kScryptLogNDefault;
-  std::string configured;  // config.toml's node.passphrase_file
-  bool made = false;
-};
-
-// One that was given, in the usual order; with none given, a random one beside the keys.
-Result<Passphrase> TakePassphrase(const DataDir& dir, const PassphraseChoice& choice) {
-  Passphrase passphrase;
+Result<NodePassphrase> TakePassphrase(const DataDir& dir, const PassphraseChoice& choice) {
+  NodePassphrase passphrase;
   if (choice.file || choice.ask || std::getenv("CUNZHENG_PASSPHRASE") != nullptr) {
     ASSIGN_OR_RETURN(passphrase.bytes, ObtainPassphrase(choice.file, "Passphrase for the node's keys", true));
     if (choice.file) passphrase.configured = fs::absolute(*choice.file).string();
@@ -80,8 +73,6 @@ Result<Passphrase> TakePassphrase(const DataDir& dir, const PassphraseChoice& ch
   passphrase.made = true;
   return passphrase;
 }
-
-}  // namespace
 
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -112,12 +103,12 @@ Result<NewNode> LayOutNode(const std::string& data, Config config, const std::st
                            const NewMember& member, const PassphraseChoice& choice) {
   ASSIGN_OR_RETURN(const ledger::Genesis genesis, ledger::DecodeGenesis(genesis_bytes));
   const DataDir dir{data};
-  ASSIGN_OR_RETURN(const bool made_folder, MakeFolder(dir.path));
+  ASSIGN_OR_RETURN(const bool made_folder, MakeDataFolder(dir.path));
   Undo undo(dir, made_folder);
   if (mkdir(dir.keys().c_str(), 0700) != 0) {
     return Error{Errc::kIo, dir.keys() + ": " + std::error_code(errno, std::system_category()).message()};
   }
-  ASSIGN_OR_RETURN(const Passphrase passphrase, TakePassphrase(dir, choice));
+  ASSIGN_OR_RETURN(const NodePassphrase passphrase, TakePassphrase(dir, choice));
   config.passphrase_file = passphrase.configured;
   const ByteSpan secret = passphrase.bytes.span();
   RETURN_IF_ERROR(WriteNoteKey(dir.log_key(), member.log, secret, passphrase.log_n));

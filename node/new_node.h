@@ -4,11 +4,13 @@
 #include <optional>
 #include <string>
 
+#include "crypto/key_file.h"
 #include "crypto/note.h"
 #include "crypto/result.h"
 #include "crypto/sign.h"
 #include "ledger/entry.h"
 #include "node/config.h"
+#include "node/data_dir.h"
 
 namespace cunzheng::node {
 
@@ -26,6 +28,17 @@ struct PassphraseChoice {
   std::optional<std::string> file;  // with a passphrase
   bool ask = false;                 // on the terminal
 };
+struct NodePassphrase {
+  SecretBytes bytes;
+  uint32_t log_n = kScryptLogNDefault;
+  std::string configured;  // config.toml's node.passphrase_file
+  bool made = false;       // a random one is beside the keys
+};
+// One that was given, in the usual order; with none given, a random one beside the keys, whose folder exists.
+Result<NodePassphrase> TakePassphrase(const DataDir& dir, const PassphraseChoice& choice);
+// Makes the folder, or takes an empty one. Returns whether it was made.
+Result<bool> MakeDataFolder(const std::string& path);
+
 struct NewNode {
   std::string trust_fingerprint;
   bool passphrase_made = false;  // a random one is beside the keys

@@ -1,13 +1,9 @@
 #include "node/node.h"
 
-#include <signal.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <optional>
-#include <thread>
 
 #include "crypto/key_file.h"
 #include "ledger/trust.h"
@@ -15,9 +11,10 @@
 #include "node/clock.h"
 #include "node/cometbft/comet_engine.h"
 #include "node/embedded_engine.h"
-#include "node/http_server.h"
 #include "node/log.h"
 #include "node/run_mark.h"
+#include "node/serve.h"
+#include "node/witness/witness_client.h"
 
 namespace cunzheng::node {
 namespace {
@@ -61,19 +58,11 @@ Result<CometEngineOptions> CometOptions(const DataDir& dir, const Config& config
     options.abci_address = "unix:" + dir.Resolve(options.abci_address.substr(5));
   }
   options.rpc_address = config.cometbft_rpc;
-  ASSIGN_OR_RETURN(options.peers, ParsePeers(config.peers_members, config.member));
+  ASSIGN_OR_RETURN(options.peers, ParsePeers(config.peers_members, "peers.members", config.member));
   options.evidence_folder = dir.evidence();
   options.queue_count_max = config.queue_count_max;
   options.queue_bytes_max = config.queue_bytes_max;
   return options;
-}
-
-sigset_t StopSignals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  return set;
 }
 
 }  // namespace
@@ -161,41 +150,27 @@ const Clock& OpenedLedger::clock() const {
 }
 
 Result<void> RunNode(const DataDir& dir, const Config& config, const SecretBytes& passphrase) {
-  // Blocked before any thread starts, so that all inherit it and the wait below is the one receiver.
-  // A closed connection must be an error of its write, not the end of the process.
-  const sigset_t stop_signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-
+  BlockStopSignals();
+  ASSIGN_OR_RETURN(auto witnesses, ParsePeers(config.witnesses_nodes, "witnesses.nodes", config.member));
   ASSIGN_OR_RETURN(const auto opened, OpenedLedger::Open(dir, config, passphrase));
   Api api(&opened->ledger(), &opened->engine(), &opened->trust_versions(), &opened->clock(),
           &opened->metrics());
-  ASSIGN_OR_RETURN(const auto server, HttpServer::Listen(config, &api, &opened->metrics()));
-  server->Start();
-  RETURN_IF_ERROR(WriteFileAtomically(dir.listen(), server->address() + "\n", 0644, true));
-  Log(LogLevel::kInfo, "listening",
-      {{"address", server->address()},
-       {"tls", config.tls_certificate.empty() ? "off" : "on"},
-       {"ledger", ToHex(opened->ledger().id())},
-       {"size", std::to_string(opened->ledger().head().size)}});
-
-  int signal_number = 0;
-  sigwait(&stop_signals, &signal_number);
-  Log(LogLevel::kInfo, "stopping", {{"signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM"}});
-  unlink(dir.listen().c_str());
-  const auto deadline =
-      std::chrono::steady_clock::now() + std::chrono::milliseconds(config.shutdown_timeout_ms);
-  // A disk that hangs must not hold the process: what was acknowledged is synced already, and what
-  // was not is as if it had never come.
-  std::thread([deadline] {
-    std::this_thread::sleep_until(deadline + std::chrono::seconds(1));
-    Log(LogLevel::kWarning, "the drain took too long; unfinished requests are dropped");
-    FlushLog();
-    _exit(0);
-  }).detach();
-  api.Stop();
-  if (!server->Drain(deadline)) Log(LogLevel::kWarning, "some connections did not finish in time");
-  opened->engine().Drain();
+  std::optional<WitnessClients> clients;
+  const ServeHooks hooks{.started =
+                             [&] {
+                               clients.emplace(&opened->ledger(), &opened->engine().checkpoints(),
+                                               std::move(witnesses));
+                               Log(LogLevel::kInfo, "serving",
+                                   {{"ledger", ToHex(opened->ledger().id())},
+                                    {"size", std::to_string(opened->ledger().head().size)}});
+                             },
+                         .stopping = [&] { api.Stop(); },
+                         .drained =
+                             [&] {
+                               clients.reset();
+                               opened->engine().Drain();
+                             }};
+  RETURN_IF_ERROR(ServeUntilStopped(dir, config, &api, &opened->metrics(), hooks));
   Log(LogLevel::kInfo, "stopped", {{"size", std::to_string(opened->ledger().head().size)}});
   FlushLog();
   return {};

@@ -20,7 +20,8 @@ constexpr unsigned kMissesMax = 20;
 
 }  // namespace
 
-Result<std::vector<Peer>> ParsePeers(std::string_view text, std::string_view own_member) {
+Result<std::vector<Peer>> ParsePeers(std::string_view text, std::string_view field,
+                                     std::string_view own_member) {
   std::vector<Peer> peers;
   while (!text.empty()) {
     const size_t end = text.find(' ');
@@ -29,9 +30,10 @@ Result<std::vector<Peer>> ParsePeers(std::string_view text, std::string_view own
     if (item.empty()) continue;
     const size_t equals = item.find('=');
     const auto bad = [&](const std::string& rule) {
-      return Error{Errc::kUsage, "config: peers.members: \"" + std::string(item) + "\": " + rule};
+      return Error{Errc::kUsage,
+                   "config: " + std::string(field) + ": \"" + std::string(item) + "\": " + rule};
     };
-    if (equals == std::string_view::npos) return bad("must be MEMBER=HOST:PORT");
+    if (equals == std::string_view::npos) return bad("must be ID=HOST:PORT");
     const std::string_view id = item.substr(0, equals);
     if (id == own_member) return bad("is this node's own member");
     const std::string address(item.substr(equals + 1));

@@ -18,8 +18,9 @@ struct Peer {
   std::string member;
   std::string address;  // numeric host:port
 };
-// "court.example=10.0.0.2:8750 …", one other member each. Errors: kUsage.
-Result<std::vector<Peer>> ParsePeers(std::string_view text, std::string_view own_member);
+// "court.example=10.0.0.2:8750 …", one other member each; `field` names it in errors. kUsage.
+Result<std::vector<Peer>> ParsePeers(std::string_view text, std::string_view field,
+                                     std::string_view own_member);
 
 class Peers {
  public:

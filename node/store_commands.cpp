@@ -9,25 +9,14 @@
 #include "node/log.h"
 #include "node/node.h"
 #include "node/progress.h"
+#include "node/serve.h"
 
 namespace cunzheng::node {
-namespace {
-
-LogLevel LevelFromName(const std::string& name) {
-  if (name == "debug") return LogLevel::kDebug;
-  if (name == "warning") return LogLevel::kWarning;
-  if (name == "error") return LogLevel::kError;
-  return LogLevel::kInfo;
-}
-
-}  // namespace
-
 Result<void> Run(const Place& place, const std::optional<std::string>& listen) {
   const DataDir dir{place.data};
   ASSIGN_OR_RETURN(Config config, LoadConfig(dir));
   if (listen) config.listen = *listen;
-  ConfigureLog(config.log_format == "json" ? LogFormat::kJson : LogFormat::kText,
-               LevelFromName(config.log_level));
+  ConfigureServerLog(config);
   ASSIGN_OR_RETURN(const SecretBytes passphrase, LoadPassphrase(dir, config, place.passphrase_file));
   return RunNode(dir, config, passphrase);
 }

@@ -300,14 +300,13 @@ Result<Outcome> Verification::Quorum() {
     return Error{Errc::kTrustNotEstablished, "no trust file is pinned, so nobody's keys are known"};
   }
   // What is told of is the attestation that most signed, with the quorum of its own time.
-  const Attested* most = nullptr;
+  CHECK_INVARIANT(!attested_.empty());  // a receipt that decodes has one
+  const Attested* most = &attested_.front();
   bool any = false;
   for (Attested& attested : attested_) {
     attested.counts = attested.signatures.members.size() >= attested.quorum.k;
     any = any || attested.counts;
-    if (most == nullptr || attested.signatures.members.size() > most->signatures.members.size()) {
-      most = &attested;
-    }
+    if (attested.signatures.members.size() > most->signatures.members.size()) most = &attested;
   }
   const size_t signed_by = most->signatures.members.size();
   if (!any) {

@@ -52,6 +52,7 @@ class CometEngine final : public Engine {
   Result<void> Writable() const override;
   std::shared_ptr<const Published> Newest() const override { return checkpoints_.Newest(); }
   Result<std::string> NoteAt(uint64_t size) const override { return checkpoints_.NoteAt(size); }
+  Checkpoints& checkpoints() override { return checkpoints_; }
   void Drain() override;
 
  private:

@@ -141,16 +141,16 @@ TEST_CASE("a node that cannot sign collects the others' lines, and adds its own 
 }
 
 TEST_CASE("peers are members with numeric addresses, each other than oneself") {
-  const auto peers =
-      ParsePeers("member-1.example.org=127.0.0.1:1  member-2.example.org=[::1]:2", "member-0.example.org");
+  const auto peers = ParsePeers("member-1.example.org=127.0.0.1:1  member-2.example.org=[::1]:2",
+                                "peers.members", "member-0.example.org");
   REQUIRE_MESSAGE(peers, ledger::testing::Outcome(peers));
   CHECK(peers->size() == 2);
   CHECK((*peers)[1].member == "member-2.example.org");
   CHECK((*peers)[1].address == "[::1]:2");
-  CHECK(ParsePeers("", "x")->empty());
+  CHECK(ParsePeers("", "peers.members", "x")->empty());
   for (const char* bad : {"127.0.0.1:1", "member-0.example.org=127.0.0.1:1",
                           "member-1.example.org=localhost:1", "member-1.example.org="}) {
-    CHECK(Code(ParsePeers(bad, "member-0.example.org")) == "usage");
+    CHECK(Code(ParsePeers(bad, "peers.members", "member-0.example.org")) == "usage");
   }
 }
 
