@@ -12,7 +12,7 @@
 namespace cunzheng::ledger {
 namespace {
 
-constexpr std::string_view kSections = "Babcdefghimnprstvx";
+constexpr std::string_view kSections = "Babcdefghimnoprstvxyz";
 constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 
 Error Wrong(std::string_view key, const std::string& what) {
@@ -38,22 +38,6 @@ class Fingerprint {
 };
 
 constexpr std::array<char, 3> kIndexSections = {kTransactionSection, kDigestSection, kRecordSection};
-
-// The index keys that one entry and its records call for.
-void AddBatchKeys(const Hash& id, uint64_t index, const std::vector<RecordIndexKeys>& records,
-                  const std::function<void(std::string_view, std::string_view)>& add) {
-  add(IdKey(kTransactionSection, id), EncodeNumber(index));
-  RecordPosition position{index, 0};
-  for (const RecordIndexKeys& record : records) {
-    add(PositionKey(kDigestSection, record.sha256, position), {});
-    add(PositionKey(kRecordSection, record.id, position), {});
-    ++position.record;
-  }
-}
-
-bool IsActEntry(std::string_view bytes) {
-  return bytes.starts_with("{\"act\":");  // canonical: the first key tells
-}
 
 class Checker final : public History {
  public:
@@ -93,7 +77,7 @@ class Checker final : public History {
       if (key.empty() || kSections.find(key[0]) == std::string_view::npos) {
         return Wrong(key, "no such key in the store's format");
       }
-      if (std::string_view("fghimpx").find(key[0]) != std::string_view::npos) {
+      if (std::string_view("fghimopx").find(key[0]) != std::string_view::npos) {
         if (key.size() != 1) return Wrong(key, "no such key in the store's format");
         cursor->Next();
       } else {

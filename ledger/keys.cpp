@@ -65,7 +65,8 @@ std::string KeyName(std::string_view key) {
   const std::string_view rest = key.substr(1);
   const bool numbered = key[0] == kEntrySection || key[0] == kRecordsSection ||
                         key[0] == kCheckpointSection || key[0] == kPendingSection ||
-                        key[0] == kTrustSection || key[0] == kTrustSignatureSection;
+                        key[0] == kTrustSection || key[0] == kTrustSignatureSection ||
+                        key[0] == kSnapshotSection || key[0] == kSnapshotStateSection;
   if (numbered && rest.size() == 8) return name + " " + std::to_string(LoadBe(rest));
   if (key[0] == kTileSection && rest.size() == 9) {
     return name + " " + std::to_string(LoadBe(rest.substr(0, 1))) + " " +

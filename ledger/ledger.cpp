@@ -43,6 +43,18 @@ Result<uint64_t> DecodeEngineHeight(std::string_view bytes) {
   return height;
 }
 
+std::string EncodeRestoredSize(uint64_t size) {
+  return "{\"size\":" + std::to_string(size) + "}";
+}
+
+Result<uint64_t> DecodeRestoredSize(std::string_view bytes) {
+  ASSIGN_OR_RETURN(json::Value value, json::Parse(bytes, json::Form::kCanonical, 64));
+  json::ObjectReader reader(value, "restored");
+  const uint64_t size = reader.Integer("size", 1, json::kIntegerMax);
+  RETURN_IF_ERROR(reader.Finish());
+  return size;
+}
+
 Result<std::string> MustGet(const Store& store, std::string_view key) {
   ASSIGN_OR_RETURN(std::optional<std::string> value, store.Get(key));
   if (!value) return Error{Errc::kStoreCorrupt, KeyName(key) + ": missing"};
@@ -155,6 +167,7 @@ class Block final : public History {
     ASSIGN_OR_RETURN(const std::optional<std::string> value, store_.Get(key));
     if (!value) return std::optional<uint64_t>();
     ASSIGN_OR_RETURN(const uint64_t index, DecodeNumber(key, *value));
+    if (index >= size_before_) return std::optional<uint64_t>();
     return std::optional(index);
   }
 
@@ -171,6 +184,21 @@ class Block final : public History {
 
 }  // namespace
 
+void AddBatchKeys(const Hash& id, uint64_t index, const std::vector<RecordIndexKeys>& records,
+                  const std::function<void(std::string_view, std::string_view)>& add) {
+  add(IdKey(kTransactionSection, id), EncodeNumber(index));
+  RecordPosition position{index, 0};
+  for (const RecordIndexKeys& record : records) {
+    add(PositionKey(kDigestSection, record.sha256, position), {});
+    add(PositionKey(kRecordSection, record.id, position), {});
+    ++position.record;
+  }
+}
+
+bool IsActEntry(std::string_view bytes) {
+  return bytes.starts_with("{\"act\":");  // canonical: the first key tells
+}
+
 Result<std::optional<BatchHeader>> FindStoredBatch(const Store& store, const Hash& id, uint64_t size) {
   const Key key = IdKey(kTransactionSection, id);
   ASSIGN_OR_RETURN(const std::optional<std::string> value, store.Get(key));
@@ -183,6 +211,21 @@ Result<std::optional<BatchHeader>> FindStoredBatch(const Store& store, const Has
   const auto entry = DecodeDepositEntry(bytes);
   if (!entry) return Corrupt(entry_key, entry.error());
   return std::optional(entry->header);
+}
+
+Result<State> StateFromStored(const Genesis& genesis, std::string_view params, std::string_view members,
+                              const std::optional<std::string>& governance, std::vector<Account> accounts) {
+  Charter charter = Charter::FromGenesis(genesis);
+  if (governance) {
+    auto stored = Charter::Decode(genesis, params, members, *governance);
+    if (!stored) return Corrupt(kGovernanceKey, stored.error());
+    charter = std::move(*stored);
+  }
+  const std::string other = governance ? "is not in its own form" : "differs from the genesis document";
+  if (params != charter.EncodeParams()) return Corrupt(kParamsKey, other);
+  if (members != charter.EncodeMembers()) return Corrupt(kMembersKey, other);
+  if (governance && *governance != charter.EncodeGovernance()) return Corrupt(kGovernanceKey, other);
+  return State::FromParts(std::move(charter), std::move(accounts));
 }
 
 Result<void> Ledger::Impl::LoadGenesis() {
@@ -201,18 +244,9 @@ Result<void> Ledger::Impl::Load() {
   const auto head = DecodeHead(head_bytes);
   if (!head) return Corrupt(kHeadKey, head.error());
 
-  Charter charter = Charter::FromGenesis(genesis);
   ASSIGN_OR_RETURN(const std::string params_bytes, MustGet(*store, kParamsKey));
   ASSIGN_OR_RETURN(const std::string members_bytes, MustGet(*store, kMembersKey));
   ASSIGN_OR_RETURN(const auto governance_bytes, store->Get(kGovernanceKey));
-  if (governance_bytes) {
-    auto stored = Charter::Decode(genesis, params_bytes, members_bytes, *governance_bytes);
-    if (!stored) return Corrupt(kGovernanceKey, stored.error());
-    charter = std::move(*stored);
-  }
-  if (params_bytes != charter.EncodeParams()) return Corrupt(kParamsKey, "differs from the genesis document");
-  if (members_bytes != charter.EncodeMembers())
-    return Corrupt(kMembersKey, "differs from the genesis document");
   std::vector<Account> accounts;
   const auto cursor = store->Scan();
   for (cursor->Seek({&kAccountSection, 1}); cursor->Valid() && cursor->key()[0] == kAccountSection;
@@ -222,7 +256,8 @@ Result<void> Ledger::Impl::Load() {
     accounts.push_back(std::move(*account));
   }
   RETURN_IF_ERROR(cursor->status());
-  State fresh = State::FromParts(std::move(charter), std::move(accounts));
+  ASSIGN_OR_RETURN(State fresh, StateFromStored(genesis, params_bytes, members_bytes, governance_bytes,
+                                                std::move(accounts)));
 
   const auto tile_at = [store = store.get()](TileId tile) { return MustGet(*store, TileKey(tile)); };
   const auto leaf_at = [&](uint64_t index) -> Result<Hash> {
@@ -243,8 +278,16 @@ Result<void> Ledger::Impl::Load() {
     if (!decoded) return Corrupt(kEngineKey, decoded.error());
     engine_height = *decoded;
   }
+  uint64_t restored_size = 0;
+  ASSIGN_OR_RETURN(const std::optional<std::string> restored, store->Get(kRestoreKey));
+  if (restored) {
+    const auto decoded = DecodeRestoredSize(*restored);
+    if (!decoded) return Corrupt(kRestoreKey, decoded.error());
+    restored_size = *decoded;
+  }
   state = std::move(fresh);
-  Publish({*head, std::move(tree), engine_height, std::make_shared<const Charter>(state->charter())});
+  Publish({*head, std::move(tree), engine_height, restored_size,
+           std::make_shared<const Charter>(state->charter())});
   return {};
 }
 
@@ -283,6 +326,7 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path, const Open
   auto impl = std::make_unique<Impl>();
   ASSIGN_OR_RETURN(impl->store, Store::Open(path, options, Store::Mode::kOpen));
   RETURN_IF_ERROR(impl->LoadGenesis());
+  RETURN_IF_ERROR(impl->UndoRestore());
   RETURN_IF_ERROR(impl->Load());
   impl->reported = impl->view()->head;
   return std::unique_ptr<Ledger>(new Ledger(std::move(impl)));
@@ -312,6 +356,10 @@ Result<BlockResult> Ledger::Impl::Prepare(const std::vector<const Transaction*>&
                                           uint64_t time_unix_ms) {
   prepared.reset();
   RETURN_IF_ERROR(Recover());
+  if (restoring) {
+    restore.reset();
+    RETURN_IF_ERROR(UndoRestore());
+  }
   state->Rollback();
   const std::shared_ptr<const View> before = view();
   if (time_unix_ms <= before->head.time_unix_ms || time_unix_ms > json::kIntegerMax) {
@@ -409,6 +457,10 @@ Result<void> Ledger::SetRunMark(const Hash& mark) {
 
 uint64_t Ledger::engine_height() const {
   return impl_->view()->engine_height;
+}
+
+uint64_t Ledger::restored_size() const {
+  return impl_->view()->restored_size;
 }
 
 Result<void> Ledger::Impl::StoreNote(const WriteSet& notes) {

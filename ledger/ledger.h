@@ -16,6 +16,7 @@
 #include "ledger/checkpoint.h"
 #include "ledger/entry.h"
 #include "ledger/receipt.h"
+#include "ledger/snapshot.h"
 #include "ledger/state.h"
 #include "ledger/tile_tree.h"
 
@@ -106,6 +107,21 @@ class Ledger {
   Result<void> SetRunMark(const Hash& mark);
   // The height of the last CommitBlock; 0 before the first.
   uint64_t engine_height() const;
+
+  // Snapshots (specs/snapshot.md). TakeSnapshot keeps one of the last committed block, and the newest
+  // kSnapshotsKept. Snapshots are listed oldest first; SnapshotChunk: kNotFound.
+  Result<void> TakeSnapshot();
+  Result<std::vector<Snapshot>> Snapshots() const;
+  Result<std::string> SnapshotChunk(uint64_t engine_height, uint64_t chunk) const;
+  // Takes a snapshot over into a ledger that has nothing but genesis: first what it says of itself and the
+  // app hash that it must have, then its chunks in order; true with the last, when the ledger is there. A
+  // process that ends before has genesis alone when it starts again. Errors: kAlreadyExists (the ledger has
+  // blocks, or no restore was begun), kIo; kRootMismatch: this chunk is not the snapshot's, another sender
+  // may have it; kInvalidValue: the snapshot is not this ledger's.
+  Result<void> BeginRestore(const Snapshot& snapshot, const Hash& app_hash);
+  Result<bool> RestoreChunk(std::string_view bytes);
+  // Entries below it were taken over and not executed here; 0: all were executed.
+  uint64_t restored_size() const;
 
   // Keeps the note of a checkpoint that k members have cosigned (specs/store.md `c`), or one that waits for
   // them

@@ -43,6 +43,7 @@ inline constexpr std::string_view kMembersKey = "m";
 inline constexpr std::string_view kEngineKey = "x";
 inline constexpr std::string_view kRunKey = "i";
 inline constexpr std::string_view kGovernanceKey = "g";
+inline constexpr std::string_view kRestoreKey = "o";
 inline constexpr char kEntrySection = 'e';
 inline constexpr char kTransactionSection = 'b';
 inline constexpr char kRecordsSection = 'B';
@@ -54,8 +55,10 @@ inline constexpr char kAccountSection = 'a';
 inline constexpr char kPendingSection = 'n';
 inline constexpr char kTrustSection = 'v';
 inline constexpr char kTrustSignatureSection = 's';
+inline constexpr char kSnapshotSection = 'y';
+inline constexpr char kSnapshotStateSection = 'z';
 
-// e, B, c, n, v, s: a section of be64 numbers.
+// e, B, c, n, v, s, y, z: a section of be64 numbers.
 Key NumberKey(char section, uint64_t number);
 // b, a: a section of 32-byte ids.
 Key IdKey(char section, const Hash& id);
