@@ -13,6 +13,12 @@
 
 namespace cunzheng::node {
 
+// Where a command finds the node and its keys.
+struct Place {
+  std::string data;
+  std::optional<std::string> passphrase_file;
+};
+
 struct InitOptions {
   std::string data;
   std::string origin;
@@ -27,6 +33,10 @@ struct InitOptions {
 Result<void> Init(const InitOptions& options);
 // A node for an institution that the members of `genesis_file`'s ledger are to add: prints what they need.
 Result<void> InitToJoin(const InitOptions& options, const std::string& genesis_file);
+
+// Makes a node without blocks begin with a snapshot. `rpc_servers`: numeric host:port of two or more other
+// members' CometBFTs, whose blocks must agree. Errors: kAlreadyExists, kUnreachable, kRootMismatch.
+Result<void> ConfigureStateSync(const Place& place, const std::vector<std::string>& rpc_servers);
 
 struct TestnetOptions {
   std::string out;
@@ -46,12 +56,6 @@ struct WitnessOptions {
 Result<void> WitnessInit(const WitnessOptions& options);
 Result<void> WitnessAdd(const WitnessOptions& options);
 Result<void> WitnessRun(const WitnessOptions& options);
-
-// Where a command finds the node and its keys.
-struct Place {
-  std::string data;
-  std::optional<std::string> passphrase_file;
-};
 
 Result<void> Run(const Place& place, const std::optional<std::string>& listen);
 

@@ -41,6 +41,9 @@ struct Config {
   // [cometbft]
   std::string cometbft_abci = "unix:cometbft/abci.sock";
   std::string cometbft_rpc = "127.0.0.1:26657";
+  std::string cometbft_p2p_nodes;
+  uint64_t snapshot_interval = 10'000;
+  uint64_t retain_blocks = 0;
 
   // [peers]
   std::string peers_members;

@@ -77,6 +77,19 @@ void AddTestnet(CLI::App* app, TestnetOptions* options, Command* command) {
   testnet->callback([=] { *command = [=] { return Testnet(*options); }; });
 }
 
+void AddStateSync(CLI::App* app, Place* place, Command* command) {
+  CLI::App* sync =
+      app->add_subcommand("state-sync", "Let a node without blocks begin with a snapshot of its peers");
+  AddPlace(sync, place, false);
+  auto servers = std::make_shared<std::vector<std::string>>();
+  sync->add_option("rpc", *servers, "RPC of two or more other members' CometBFTs, whose blocks must agree")
+      ->required()
+      ->expected(2, 16)
+      ->type_name("ADDR:PORT");
+  sync->footer("Example:\n  cunzhengd state-sync --data node5 10.0.0.1:26657 10.0.0.2:26657");
+  sync->callback([=] { *command = [=] { return ConfigureStateSync(*place, *servers); }; });
+}
+
 struct AccountArguments {
   AccountAddOptions add;
   std::string account;
@@ -162,6 +175,7 @@ int Main(int argc, char** argv) {
   AddInit(&app, &init, &command);
   TestnetOptions testnet;
   AddTestnet(&app, &testnet, &command);
+  AddStateSync(&app, &place, &command);
 
   CLI::App* run = app.add_subcommand("run", "Serve until SIGTERM");
   AddPlace(run, &place, true);

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <sstream>
 
 #include "crypto/key_file.h"
 #include "ledger/trust.h"
@@ -59,6 +60,10 @@ Result<CometEngineOptions> CometOptions(const DataDir& dir, const Config& config
   }
   options.rpc_address = config.cometbft_rpc;
   ASSIGN_OR_RETURN(options.peers, ParsePeers(config.peers_members, "peers.members", config.member));
+  options.application.snapshot_interval = config.snapshot_interval;
+  options.application.retain_blocks = config.retain_blocks;
+  std::istringstream ids(config.cometbft_p2p_nodes);
+  for (std::string id; ids >> id;) options.application.p2p_nodes.insert(id);
   options.evidence_folder = dir.evidence();
   options.queue_count_max = config.queue_count_max;
   options.queue_bytes_max = config.queue_bytes_max;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cometbft/abci.pb.h"
+#include "crypto/digest.h"
 #include "node/log.h"
 
 namespace cunzheng::node {
@@ -43,11 +44,12 @@ std::string AppState(const Hash& ledger) {
 }
 
 Application::Application(ledger::Ledger* ledger, TransactionCache* transactions, const Clock* clock,
-                         Hooks hooks)
+                         Hooks hooks, ApplicationOptions options)
     : ledger_(ledger),
       transactions_(transactions),
       clock_(clock),
       hooks_(std::move(hooks)),
+      options_(std::move(options)),
       ledger_id_(ledger->id()),
       envelope_bytes_max_(ledger->params().batch_bytes_max) {}
 
@@ -75,8 +77,7 @@ abci::Response Application::Handle(const abci::Request& request) {
       InitChain(request.init_chain(), &response);
       break;
     case abci::Request::kQuery:
-      response.mutable_query()->set_code(kRefused);
-      response.mutable_query()->set_log("query: the node's HTTP API answers queries");
+      Query(request.query(), response.mutable_query());
       break;
     case abci::Request::kCheckTx:
       CheckTx(request.check_tx(), response.mutable_check_tx());
@@ -93,18 +94,22 @@ abci::Response Application::Handle(const abci::Request& request) {
     case abci::Request::kCommit:
       Commit(&response);
       break;
-    // No snapshots are made or taken: a new node executes the chain from its beginning.
     case abci::Request::kListSnapshots:
-      response.mutable_list_snapshots();
+      ListSnapshots(response.mutable_list_snapshots());
       break;
     case abci::Request::kOfferSnapshot:
-      response.mutable_offer_snapshot()->set_result(abci::ResponseOfferSnapshot::REJECT);
+      OfferSnapshot(request.offer_snapshot(), response.mutable_offer_snapshot());
       break;
-    case abci::Request::kLoadSnapshotChunk:
-      response.mutable_load_snapshot_chunk();
+    case abci::Request::kLoadSnapshotChunk: {
+      // An empty chunk says that there is none.
+      const auto& wanted = request.load_snapshot_chunk();
+      auto chunk = ledger_->SnapshotChunk(wanted.height(), wanted.chunk());
+      auto* answer = response.mutable_load_snapshot_chunk();
+      if (chunk && wanted.format() == ledger::kSnapshotFormat) answer->set_chunk(*std::move(chunk));
       break;
+    }
     case abci::Request::kApplySnapshotChunk:
-      response.mutable_apply_snapshot_chunk()->set_result(abci::ResponseApplySnapshotChunk::ABORT);
+      ApplySnapshotChunk(request.apply_snapshot_chunk(), response.mutable_apply_snapshot_chunk());
       break;
     // Vote extensions are off: cosignatures travel over HTTP.
     case abci::Request::kExtendVote:
@@ -248,8 +253,117 @@ void Application::Commit(abci::Response* response) {
       return Exception("commit: " + committed.error().ToString(), response);
     }
   }
-  response->mutable_commit();
+  // Deposits wait for no snapshot: they are answered first.
   hooks_.committed(block);
+  if (options_.snapshot_interval != 0 && block.engine_height % options_.snapshot_interval == 0) {
+    if (const auto taken = ledger_->TakeSnapshot(); !taken) {
+      Log(LogLevel::kWarning, "no snapshot could be made", {{"reason", taken.error().ToString()}});
+    }
+  }
+  response->mutable_commit()->set_retain_height(static_cast<int64_t>(RetainHeight(block.engine_height)));
+}
+
+// CometBFT drops its blocks below this; 0: none. What follows the oldest snapshot stays, since whoever takes
+// it over goes on from there.
+uint64_t Application::RetainHeight(uint64_t height) const {
+  if (options_.retain_blocks == 0 || height <= options_.retain_blocks) return 0;
+  const auto snapshots = ledger_->Snapshots();
+  if (!snapshots || snapshots->empty()) return 0;
+  return std::min(height - options_.retain_blocks, snapshots->front().engine_height);
+}
+
+// The ledger's queries are the HTTP API's affair. CometBFT asks here whom it may have as a peer.
+void Application::Query(const abci::RequestQuery& request, abci::ResponseQuery* response) const {
+  constexpr std::string_view kById = "/p2p/filter/id/", kByAddress = "/p2p/filter/addr/";
+  const std::string_view path = request.path();
+  if (path.starts_with(kByAddress)) return;
+  if (path.starts_with(kById)) {
+    const std::string id(path.substr(kById.size()));
+    if (options_.p2p_nodes.empty() || options_.p2p_nodes.contains(id)) return;
+    response->set_log("p2p: cometbft.p2p_nodes does not name " + id);
+    Log(LogLevel::kWarning, "a CometBFT node that is not in cometbft.p2p_nodes was refused", {{"id", id}});
+  } else {
+    response->set_log("query: the node's HTTP API answers queries");
+  }
+  response->set_code(kRefused);
+}
+
+void Application::ListSnapshots(abci::ResponseListSnapshots* response) const {
+  const auto snapshots = ledger_->Snapshots();
+  if (!snapshots) return;
+  for (const ledger::Snapshot& snapshot : *snapshots) {
+    // Who takes it over verifies it by the headers of the two blocks that follow.
+    if (snapshot.engine_height + 2 > ledger_->engine_height()) continue;
+    const std::string metadata = ledger::EncodeSnapshot(snapshot);
+    abci::Snapshot* offer = response->add_snapshots();
+    offer->set_height(snapshot.engine_height);
+    offer->set_format(ledger::kSnapshotFormat);
+    offer->set_chunks(static_cast<uint32_t>(snapshot.chunks));
+    offer->set_hash(std::string(AsText(Sha256(AsBytes(metadata)))));
+    offer->set_metadata(metadata);
+  }
+}
+
+void Application::OfferSnapshot(const abci::RequestOfferSnapshot& request,
+                                abci::ResponseOfferSnapshot* response) {
+  const std::lock_guard lock(consensus_mutex_);
+  const abci::Snapshot& offer = request.snapshot();
+  if (offer.format() != ledger::kSnapshotFormat) {
+    return response->set_result(abci::ResponseOfferSnapshot::REJECT_FORMAT);
+  }
+  const auto refuse = [&](const std::string& why, abci::ResponseOfferSnapshot::Result result) {
+    Log(LogLevel::kWarning, "a snapshot is refused",
+        {{"height", std::to_string(offer.height())}, {"reason", why}});
+    response->set_result(result);
+  };
+  const auto snapshot = ledger::DecodeSnapshot(offer.metadata());
+  if (!snapshot) return refuse(snapshot.error().ToString(), abci::ResponseOfferSnapshot::REJECT);
+  const Hash hash = Sha256(AsBytes(offer.metadata()));
+  Hash app_hash{};
+  if (AsText(hash) != offer.hash() || snapshot->engine_height != offer.height() ||
+      snapshot->chunks != offer.chunks() || request.app_hash().size() != app_hash.size()) {
+    return refuse("offer: its fields differ from its metadata", abci::ResponseOfferSnapshot::REJECT);
+  }
+  std::copy_n(request.app_hash().begin(), app_hash.size(), app_hash.begin());
+  block_.reset();
+  const auto begun = ledger_->BeginRestore(*snapshot, app_hash);
+  if (!begun) {
+    return refuse(begun.error().ToString(), begun.error().code == Errc::kInvalidValue
+                                                ? abci::ResponseOfferSnapshot::REJECT
+                                                : abci::ResponseOfferSnapshot::ABORT);
+  }
+  Log(LogLevel::kInfo, "takes a snapshot over",
+      {{"height", std::to_string(offer.height())},
+       {"entries", std::to_string(snapshot->size)},
+       {"chunks", std::to_string(snapshot->chunks)}});
+  response->set_result(abci::ResponseOfferSnapshot::ACCEPT);
+}
+
+void Application::ApplySnapshotChunk(const abci::RequestApplySnapshotChunk& request,
+                                     abci::ResponseApplySnapshotChunk* response) {
+  std::optional<CommittedBlock> restored;
+  {
+    const std::lock_guard lock(consensus_mutex_);
+    const auto done = ledger_->RestoreChunk(request.chunk());
+    if (!done) {
+      Log(LogLevel::kWarning, "a snapshot's chunk is refused",
+          {{"sender", request.sender()}, {"reason", done.error().ToString()}});
+      if (done.error().code == Errc::kRootMismatch) {
+        response->set_result(abci::ResponseApplySnapshotChunk::RETRY);
+        response->add_refetch_chunks(request.index());
+        response->add_reject_senders(request.sender());
+      } else {
+        response->set_result(done.error().code == Errc::kInvalidValue
+                                 ? abci::ResponseApplySnapshotChunk::REJECT_SNAPSHOT
+                                 : abci::ResponseApplySnapshotChunk::ABORT);
+      }
+      return;
+    }
+    Log(LogLevel::kInfo, "a snapshot's chunk is taken over", {{"chunk", std::to_string(request.index())}});
+    response->set_result(abci::ResponseApplySnapshotChunk::ACCEPT);
+    if (*done) restored = CommittedBlock{ledger_->engine_height(), ledger_->head(), true, {}};
+  }
+  if (restored) hooks_.committed(*restored);
 }
 
 }  // namespace cunzheng::node

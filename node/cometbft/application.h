@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,13 @@ class ResponseFinalizeBlock;
 class ResponsePrepareProposal;
 class ResponseProcessProposal;
 class ResponseCheckTx;
+class RequestQuery;
+class ResponseQuery;
+class ResponseListSnapshots;
+class RequestOfferSnapshot;
+class ResponseOfferSnapshot;
+class RequestApplySnapshotChunk;
+class ResponseApplySnapshotChunk;
 }  // namespace tendermint::abci
 
 namespace cunzheng::node {
@@ -39,7 +47,7 @@ struct CommittedTransaction {
 struct CommittedBlock {
   uint64_t engine_height = 0;
   ledger::Head head;
-  bool changed = false;  // something was appended
+  bool changed = false;  // something was appended, or taken over from a snapshot
   std::vector<CommittedTransaction> transactions;
 };
 
@@ -47,6 +55,12 @@ struct CommittedBlock {
 std::string ChainId(const Hash& ledger);
 // The genesis document's `app_state` there.
 std::string AppState(const Hash& ledger);
+
+struct ApplicationOptions {
+  uint64_t snapshot_interval = 0;   // blocks; 0: no snapshots are made
+  uint64_t retain_blocks = 0;       // that CometBFT must keep; 0: all
+  std::set<std::string> p2p_nodes;  // CometBFT node ids that may be its peers; empty: any
+};
 
 // Safe from any thread: CometBFT's four connections call at once, in order on each.
 class Application {
@@ -58,7 +72,8 @@ class Application {
     std::function<void(const CommittedBlock&)> committed;
     std::function<void(const Error&)> fatal;
   };
-  Application(ledger::Ledger* ledger, TransactionCache* transactions, const Clock* clock, Hooks hooks);
+  Application(ledger::Ledger* ledger, TransactionCache* transactions, const Clock* clock, Hooks hooks,
+              ApplicationOptions options = {});
 
   tendermint::abci::Response Handle(const tendermint::abci::Request& request);
   // What would keep the transaction out of a block for reasons of the ledger, as far as is cheap to tell.
@@ -75,11 +90,19 @@ class Application {
   void FinalizeBlock(const tendermint::abci::RequestFinalizeBlock& request,
                      tendermint::abci::Response* response);
   void Commit(tendermint::abci::Response* response);
+  void Query(const tendermint::abci::RequestQuery& request, tendermint::abci::ResponseQuery* response) const;
+  uint64_t RetainHeight(uint64_t height) const;
+  void ListSnapshots(tendermint::abci::ResponseListSnapshots* response) const;
+  void OfferSnapshot(const tendermint::abci::RequestOfferSnapshot& request,
+                     tendermint::abci::ResponseOfferSnapshot* response);
+  void ApplySnapshotChunk(const tendermint::abci::RequestApplySnapshotChunk& request,
+                          tendermint::abci::ResponseApplySnapshotChunk* response);
 
   ledger::Ledger* const ledger_;
   TransactionCache* const transactions_;
   const Clock* const clock_;
   const Hooks hooks_;
+  const ApplicationOptions options_;
   const Hash ledger_id_;
   const size_t envelope_bytes_max_;
   std::mutex consensus_mutex_;

@@ -36,7 +36,8 @@ CometEngine::CometEngine(ledger::Ledger* ledger, ClockGuard* guard, const Clock*
       checkpoints_(ledger, std::move(cosigner), metrics),
       transactions_(ledger->id(), ledger->params().batch_bytes_max, kTransactionCacheBytes),
       application_(ledger, &transactions_, clock,
-                   {[this](const CommittedBlock& block) { Committed(block); }, EndProcess}) {}
+                   {[this](const CommittedBlock& block) { Committed(block); }, EndProcess},
+                   options_.application) {}
 
 Result<std::unique_ptr<CometEngine>> CometEngine::Start(ledger::Ledger* ledger, ClockGuard* guard,
                                                         const Clock* clock, Cosigner cosigner,
@@ -173,11 +174,13 @@ void CometEngine::SetReachable(const Result<void>& state) {
   }
 }
 
-// A cosignature is a statement of time, so it needs a sound clock. The others' are collected all the same.
+// A cosignature is a statement of time, so it needs a sound clock, and of what this node computed itself, so it
+// needs a head that was not taken over from a snapshot. The others' are collected all the same.
 void CometEngine::SignHead() {
   const std::lock_guard lock(guard_mutex_);
   const ledger::Head head = ledger_->head();
   if (checkpoints_.signed_size() >= head.size) return;
+  if (head.size > 1 && head.size <= ledger_->restored_size()) return checkpoints_.Expect(head);
   const auto stamp = guard_->Stamp(head.time_unix_ms);
   metrics_->ClockSound(stamp.has_value());
   if (stamp) {

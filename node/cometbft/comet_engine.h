@@ -29,6 +29,7 @@ struct CometEngineOptions {
   std::string abci_address;                 // AbciServer::Listen's
   std::string rpc_address;                  // RpcClient::Make's
   std::vector<Peer> peers;                  // other members' nodes
+  ApplicationOptions application;
   TrustVersions* trust_versions = nullptr;  // may be null, else outlives the engine
   std::string evidence_folder;              // Peers's
   size_t queue_count_max = 8'192;

@@ -15,14 +15,6 @@ namespace {
 // CometBFT hands a transaction on inside a message; this much is its frame.
 constexpr uint64_t kTxSlack = 1'024;
 
-std::string Base64(ByteSpan bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
-                                     static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(length));
-  return out;
-}
-
 // CometBFT's address of a secp256k1 key: RIPEMD-160 of SHA-256 of the compressed point.
 std::string ValidatorAddress(const PublicKey& key) {
   const Hash sha256 = Sha256(key.bytes);
@@ -37,7 +29,7 @@ std::string ValidatorAddress(const PublicKey& key) {
 }
 
 std::string PublicKeyJson(const PublicKey& key) {
-  return "{\"type\":\"tendermint/PubKeySecp256k1\",\"value\":\"" + Base64(key.bytes) + "\"}";
+  return "{\"type\":\"tendermint/PubKeySecp256k1\",\"value\":\"" + ToBase64(key.bytes) + "\"}";
 }
 
 std::string Rfc3339(uint64_t unix_ms) {
@@ -65,13 +57,26 @@ std::string CometGenesis(const ledger::Genesis& genesis, const Hash& ledger) {
          validators + "],\"app_hash\":\"\",\"app_state\":" + AppState(ledger) + "}\n";
 }
 
+constexpr std::string_view kStateSyncHeading = "\n[statesync]\n";
+constexpr size_t kConfigLengthMax = 256 * 1024;
+
+std::string StateSyncSection(const StateSync& sync) {
+  std::string servers;
+  for (const std::string& server : sync.rpc_servers) {
+    servers += (servers.empty() ? "http://" : ",http://") + server;
+  }
+  return std::string(kStateSyncHeading) + "enable = " + (servers.empty() ? "false" : "true") +
+         "\nrpc_servers = \"" + servers + "\"\ntrust_height = " + std::to_string(sync.trust_height) +
+         "\ntrust_hash = \"" + sync.trust_hash + "\"\ntrust_period = \"168h0m0s\"\ndiscovery_time = \"5s\"\n";
+}
+
 // What differs from CometBFT's defaults; what is left out is one.
 std::string CometConfig(const std::string& home, const CometPlace& place, const ledger::Params& params) {
   const std::string tx_bytes = std::to_string(params.batch_bytes_max + kTxSlack);
   // A body carries the transaction in base64.
   const std::string body_bytes = std::to_string(2 * params.batch_bytes_max + kTxSlack);
   return "proxy_app = \"unix://" + home + "/abci.sock\"\nmoniker = \"" + place.moniker +
-         "\"\ndb_backend = \"goleveldb\"\nlog_level = \"error\"\nfilter_peers = false\n\n"
+         "\"\ndb_backend = \"goleveldb\"\nlog_level = \"error\"\nfilter_peers = true\n\n"
          "[rpc]\nladdr = \"tcp://" +
          place.rpc + "\"\nmax_body_bytes = " + body_bytes + "\n\n[p2p]\nladdr = \"tcp://" + place.p2p +
          "\"\npersistent_peers = \"" + place.persistent_peers +
@@ -84,10 +89,21 @@ std::string CometConfig(const std::string& home, const CometPlace& place, const 
          "[consensus]\ncreate_empty_blocks = false\ntimeout_propose = \"1s\"\ntimeout_prevote = \"500ms\"\n"
          "timeout_precommit = \"500ms\"\ntimeout_commit = \"100ms\"\npeer_gossip_sleep_duration = "
          "\"10ms\"\n\n"
-         "[tx_index]\nindexer = \"null\"\n";
+         "[tx_index]\nindexer = \"null\"\n" +
+         StateSyncSection({});
 }
 
 }  // namespace
+
+Result<void> SetStateSync(const std::string& home, const StateSync& sync) {
+  const std::string path = home + "/config/config.toml";
+  ASSIGN_OR_RETURN(std::string config, ReadWholeFile(path, kConfigLengthMax));
+  if (const size_t begin = config.find(kStateSyncHeading); begin != std::string::npos) {
+    const size_t end = config.find("\n[", begin + kStateSyncHeading.size());
+    config.erase(begin, end == std::string::npos ? end : end - begin);
+  }
+  return WriteFileAtomically(path, config + StateSyncSection(sync), 0600, true);
+}
 
 Result<CometKeys> MakeCometKeys() {
   ASSIGN_OR_RETURN(NoteSigner p2p, NoteSigner::Generate("p2p", NoteKeyType::kEd25519));
@@ -113,14 +129,14 @@ Result<void> WriteCometHome(const std::string& home, const CometKeys& keys, cons
       WriteFileAtomically(home + "/config/genesis.json", CometGenesis(genesis, ledger), 0644, false));
   RETURN_IF_ERROR(WriteFileAtomically(
       home + "/config/node_key.json",
-      "{\"priv_key\":{\"type\":\"tendermint/PrivKeyEd25519\",\"value\":\"" + Base64(p2p_key) + "\"}}\n", 0600,
-      false));
+      "{\"priv_key\":{\"type\":\"tendermint/PrivKeyEd25519\",\"value\":\"" + ToBase64(p2p_key) + "\"}}\n",
+      0600, false));
   RETURN_IF_ERROR(
       WriteFileAtomically(home + "/config/priv_validator_key.json",
                           "{\"address\":\"" + ValidatorAddress(keys.validator.public_key()) +
                               "\",\"pub_key\":" + PublicKeyJson(keys.validator.public_key()) +
                               ",\"priv_key\":{\"type\":\"tendermint/PrivKeySecp256k1\",\"value\":\"" +
-                              Base64(keys.validator.secret()) + "\"}}\n",
+                              ToBase64(keys.validator.secret()) + "\"}}\n",
                           0600, false));
   return WriteFileAtomically(home + "/data/priv_validator_state.json",
                              "{\"height\":\"0\",\"round\":0,\"step\":0}\n", 0600, false);

@@ -29,4 +29,14 @@ struct CometPlace {
 Result<void> WriteCometHome(const std::string& home, const CometKeys& keys, const CometPlace& place,
                             const ledger::Genesis& genesis, const Hash& ledger);
 
+// Where a CometBFT without blocks begins: at a snapshot that its peers have, judged by a light client that
+// starts from a block which the operator trusts.
+struct StateSync {
+  std::vector<std::string> rpc_servers;  // host:port, two or more
+  uint64_t trust_height = 0;
+  std::string trust_hash;  // 64 hex digits
+};
+// Rewrites that section of `home`'s configuration. Errors: kIo, kNotFound.
+Result<void> SetStateSync(const std::string& home, const StateSync& sync);
+
 }  // namespace cunzheng::node

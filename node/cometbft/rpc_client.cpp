@@ -1,16 +1,16 @@
 #include "node/cometbft/rpc_client.h"
 
-#include <openssl/evp.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/json/src.hpp>
+#include <charconv>
 #include <chrono>
 #include <functional>
 #include <optional>
 
+#include "crypto/bytes.h"
 #include "node/config.h"
 
 namespace cunzheng::node {
@@ -22,15 +22,6 @@ namespace http = beast::http;
 
 constexpr auto kTimeout = std::chrono::seconds(10);
 constexpr uint64_t kAnswerLengthMax = 1u << 20;
-
-std::string Base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(length));
-  return out;
-}
 
 std::string StringAt(const boost::json::object& object, std::string_view key) {
   const auto* value = object.if_contains(boost::json::string_view(key.data(), key.size()));
@@ -82,6 +73,28 @@ struct RpcClient::Impl {
     return error;
   }
 
+  // One string of the answer to GET `target`, at `path` within it.
+  Result<std::string> Ask(const std::string& target, const char* path) {
+    http::request<http::string_body> request(http::verb::get, target, 11);
+    request.set(http::field::host, "cometbft");
+    const auto who = [&] { return "CometBFT at " + Text(endpoint) + ": "; };
+    std::string answer;
+    if (const auto error = Exchange(request, &answer)) {
+      return Error{Errc::kUnreachable, who() + error.message()};
+    }
+    boost::system::error_code bad;
+    const auto document = boost::json::parse(answer, bad);
+    const auto* found = bad ? nullptr : document.find_pointer(path, bad);
+    if (found == nullptr || !found->is_string()) {
+      return Error{Errc::kUnreachable, who() + "its answer to " + target + " has no " + path};
+    }
+    return std::string(found->get_string());
+  }
+
+  static std::string Text(const asio::ip::tcp::endpoint& to) {
+    return to.address().to_string() + " port " + std::to_string(to.port());
+  }
+
   const asio::ip::tcp::endpoint endpoint;
   asio::io_context io{1};
   std::optional<beast::tcp_stream> stream;
@@ -97,12 +110,26 @@ Result<std::unique_ptr<RpcClient>> RpcClient::Make(const std::string& address) {
       std::make_unique<Impl>(asio::ip::tcp::endpoint(asio::ip::make_address(parsed.host), parsed.port))));
 }
 
+Result<uint64_t> RpcClient::LatestHeight() {
+  ASSIGN_OR_RETURN(const std::string text, impl_->Ask("/status", "/result/sync_info/latest_block_height"));
+  uint64_t height = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), height);
+  if (status != std::errc() || end != text.data() + text.size()) {
+    return Error{Errc::kUnreachable, "CometBFT: its height is no number: " + text};
+  }
+  return height;
+}
+
+Result<std::string> RpcClient::BlockHash(uint64_t height) {
+  return impl_->Ask("/commit?height=" + std::to_string(height), "/result/signed_header/commit/block_id/hash");
+}
+
 Result<void> RpcClient::Broadcast(std::string_view envelope) {
   http::request<http::string_body> request(http::verb::post, "/", 11);
   request.set(http::field::host, "cometbft");
   request.set(http::field::content_type, "application/json");
   request.body() = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"broadcast_tx_sync\",\"params\":{\"tx\":\"" +
-                   Base64(envelope) + "\"}}";
+                   ToBase64(AsBytes(envelope)) + "\"}}";
   request.prepare_payload();
   std::string answer;
   const bool reused = impl_->stream.has_value();

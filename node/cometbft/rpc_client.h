@@ -18,6 +18,10 @@ class RpcClient {
   // Success: CometBFT took it into its mempool, or has it there already. Errors: kUnreachable; kBusy (its
   // answer: the mempool is full, or the application's CheckTx refused it meanwhile).
   Result<void> Broadcast(std::string_view envelope);
+  // The height of its last block. Errors: kUnreachable.
+  Result<uint64_t> LatestHeight();
+  // The hash of its block there, in hex. Errors: kUnreachable.
+  Result<std::string> BlockHash(uint64_t height);
 
  private:
   struct Impl;

@@ -3,17 +3,20 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
 NODES = 4
 NODES_MAX = 6  # with those that join later
+PORTS = 10  # a node: HTTP, p2p, RPC, and links of `isolate`
 
 
 def say(text):
@@ -29,7 +32,7 @@ def free_ports():
     for number in range(120):
         base = 20_000 + (start + number) % 120 * 100
         try:
-            for port in (base + 10 * node + kind for node in range(NODES_MAX) for kind in range(3)):
+            for port in (base + 10 * node + kind for node in range(NODES_MAX) for kind in range(PORTS)):
                 with socket.socket() as probe:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     probe.bind(("127.0.0.1", port))
@@ -39,13 +42,78 @@ def free_ports():
     raise AssertionError("no free ports from 20000 to 32000")
 
 
+class Link:
+    """TCP connections to one port of this machine, which can be cut: then nothing passes, as when a cable is out."""
+
+    def __init__(self, port, to):
+        self.to, self.up, self.pairs, self.lock = to, True, [], threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                here, _ = self.listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                if not self.up:
+                    self.pairs.append((here, None))  # accepted, and silence
+                    continue
+            try:
+                there = socket.create_connection(("127.0.0.1", self.to), timeout=5)
+            except OSError:
+                here.close()
+                continue
+            there.settimeout(None)
+            with self.lock:
+                self.pairs.append((here, there))
+            for source, sink in ((here, there), (there, here)):
+                threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()
+
+    def pump(self, source, sink):
+        try:
+            while data := source.recv(65536):
+                if not self.up:
+                    return  # lost; the ends find out by their own timeouts, or when the link is back
+                sink.sendall(data)
+        except OSError:
+            pass
+        if self.up:
+            for end in (source, sink):
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def set(self, up):
+        with self.lock:
+            self.up = up
+            if up:
+                for pair in self.pairs:
+                    for end in filter(None, pair):
+                        try:
+                            end.shutdown(socket.SHUT_RDWR)
+                        except OSError:
+                            pass
+                self.pairs.clear()
+
+    def close(self):
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+        self.set(True)
+
+
 class Consortium:
     def __init__(self, folder):
         self.folder = folder
         self.data = folder / "c"
         self.base_port = free_ports()
         self.env = dict(os.environ, HOME=str(folder), CUNZHENG_PASSPHRASE="only for this test")
-        self.processes = {}
+        self.processes, self.links = {}, []
         self.run("cunzhengd", "testnet", "--nodes", str(NODES), "--out", self.data, "--base-port", str(self.base_port))
         self.run("cunzheng", "keygen", "--out", folder / "key")
         self.trust = folder / "trust.json"
@@ -62,6 +130,37 @@ class Consortium:
 
     def rpc(self, node):
         return f"127.0.0.1:{self.base_port + 10 * (node - 1) + 2}"
+
+    def set_config(self, node, key, value, file="config.toml"):
+        path = self.data / f"node{node}" / file
+        text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", path.read_text())
+        assert count == 1, f"{path}: {key}"
+        path.write_text(text)
+
+    def isolate(self, node):
+        """Puts links that can be cut between `node` and all others, for consensus and for cosignatures. Before they start."""
+        at = self.base_port + 10 * (node - 1)
+        free = iter(range(at + 3, at + PORTS))
+
+        def link(port):
+            between = next(free)
+            self.links.append(Link(between, port))
+            return between
+
+        def replace(where, file, port, by):
+            path = self.data / f"node{where}" / file
+            path.write_text(path.read_text().replace(f"127.0.0.1:{port}", f"127.0.0.1:{by}"))
+        for kind, file in ((0, "config.toml"), (1, "cometbft/config/config.toml")):
+            inward = link(at + kind)
+            for other in range(1, NODES + 1):
+                if other != node:
+                    replace(other, file, at + kind, inward)
+        # Both sides dial; what the node itself dials goes out through links too, two of them to stay within its ports.
+        for kind, file in ((0, "config.toml"), (1, "cometbft/config/config.toml")):
+            for other in range(1, NODES + 1):
+                if other != node and (kind == 1 or other == 1):
+                    port = self.base_port + 10 * (other - 1) + kind
+                    replace(node, file, port, link(port))
 
     def start(self, node, what=("cunzhengd", "cometbft"), shift_ms=0):
         """`shift_ms`: how far the node's own clock is off."""
@@ -98,7 +197,22 @@ class Consortium:
         self.signal(node, signal.SIGKILL)
         (self.data / f"node{node}/cometbft/abci.sock").unlink(missing_ok=True)
 
+    def wipe(self, node):
+        """All its data but keys, configuration, and what keeps it from voting twice."""
+        home = self.data / f"node{node}"
+        shutil.rmtree(home / "ledger")
+        for path in (home / "cometbft/data").iterdir():
+            if path.name == "priv_validator_state.json":
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def cut(self, gone):
+        for link in self.links:
+            link.set(not gone)
+
     def stop_all(self):
+        for link in self.links:
+            link.close()
         for process in self.processes.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Four institutions' nodes on 127.0.0.1 under real CometBFT: deposits through each, receipts with 3 of 4 cosignatures
-verified offline, and what may befall them meanwhile: one killed, one stopped, one cut off from its engine, two gone, one
-whose data is wiped. Afterwards every acknowledged receipt verifies and all four ledgers are the same."""
+verified offline, and what may befall them meanwhile: one killed, one stopped, one cut off, two gone, one whose data is
+wiped and built anew, by execution and from a snapshot. Afterwards every acknowledged receipt verifies and all four ledgers are the same."""
 
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -82,7 +83,9 @@ def run(consortium):
     folder = consortium.folder
     depositors = []
     try:
+        consortium.isolate(4)
         for node in range(1, NODES + 1):
+            consortium.set_config(node, "snapshot_interval", 10)
             consortium.start(node)
         consortium.wait(lambda: consortium.ledger(1)["writable"], 30, "the first node answers")
         consortium.run("cunzhengd", "account", "add", "--data", consortium.data / "node1", "--account-key",
@@ -150,6 +153,21 @@ def run(consortium):
             consortium.signal(other, signal.SIGCONT)
             progress(f"with node {other} going on")
 
+        # One is cut off from the others: it acknowledges nothing, they go on, and afterwards it follows.
+        consortium.cut(True)
+        progress("with node 4 cut off")
+        time.sleep(2)
+        size = consortium.ledger(4)["size"]
+        progress("with node 4 still cut off")
+        path = folder / "cut.txt"
+        path.write_text("through a node that is cut off\n")
+        assert not depositors[0].deposit(path, 4), "a node that is cut off gave a receipt"
+        assert consortium.ledger(4)["size"] == size, "a node that is cut off appended"
+        consortium.cut(False)
+        head = consortium.ledger(1)["size"]
+        consortium.wait(lambda: consortium.ledger(4)["size"] >= head, 60, "the node that was cut off follows")
+        progress("with node 4 connected again")
+
         # Two of four: nothing may be acknowledged that was not decided before.
         consortium.kill(3)
         consortium.kill(4)
@@ -162,15 +180,25 @@ def run(consortium):
         consortium.start(3)
         progress("with three again", 90)
         # The fourth lost all its data but its keys and configuration: it executes the chain anew.
-        home = consortium.data / "node4"
-        shutil.rmtree(home / "ledger")
-        for path in (home / "cometbft/data").iterdir():
-            if path.name == "priv_validator_state.json":
-                continue
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        consortium.wipe(4)
         consortium.start(4)
         progress("while a wiped node catches up")
         consortium.wait(lambda: consortium.validates(4), 60, "the wiped node votes again")
+        # The same with a snapshot: what it has is verified and not executed.
+        consortium.kill(4)
+        consortium.wipe(4)
+        done = consortium.run("cunzhengd", "state-sync", "--data", consortium.data / "node4", consortium.rpc(1), consortium.rpc(2))
+        assert "trusted block: " in done.stdout, done.stdout
+        logged = (folder / "cunzhengd4.log").stat().st_size
+        consortium.start(4)
+        progress("while a node takes a snapshot over")
+        consortium.wait(lambda: consortium.validates(4), 90, "the node that took a snapshot over votes again")
+        log = (folder / "cunzhengd4.log").read_bytes()[logged:].decode()
+        taken = re.search(r"takes a snapshot over height=(\d+) entries=(\d+)", log)
+        assert taken, log
+        say(f"node 4 took a snapshot of height {taken[1]} over, with {taken[2]} entries")
+        again = consortium.run("cunzhengd", "state-sync", "--data", consortium.data / "node4", consortium.rpc(1), consortium.rpc(2), check=False)
+        assert again.returncode != 0, again.stdout
         # A rolling restart, each by SIGTERM.
         for node in range(1, NODES + 1):
             consortium.restart(node)

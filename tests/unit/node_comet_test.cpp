@@ -40,7 +40,8 @@ struct Stage {
     application = std::make_unique<Application>(
         ledger.get(), transactions.get(), &clock,
         Application::Hooks{[this](CommittedBlock block) { committed.push_back(std::move(block)); },
-                           [this](const Error& error) { fatal.push_back(error); }});
+                           [this](const Error& error) { fatal.push_back(error); }},
+        options);
   }
   void Restart() {
     application.reset();
@@ -98,6 +99,7 @@ struct Stage {
   MemoryDisk disk;
   Cast cast;
   testing::FakeClock clock;
+  ApplicationOptions options{.snapshot_interval = 3, .retain_blocks = 4, .p2p_nodes = {"aa11", "bb22"}};
   std::unique_ptr<ledger::Ledger> ledger;
   std::unique_ptr<TransactionCache> transactions;
   std::unique_ptr<Application> application;
@@ -259,6 +261,116 @@ TEST_CASE("the engine that was fed the same blocks and times gives the same root
     if (!block.empty()) MustApply(*alone, block, kStart + height);
     REQUIRE(consensus.ledger->head() == alone->head());
   }
+}
+
+abci::ResponseListSnapshots List(Stage& stage) {
+  abci::Request request;
+  request.mutable_list_snapshots();
+  return stage.application->Handle(request).list_snapshots();
+}
+
+std::string LoadChunk(Stage& stage, uint64_t height, uint32_t chunk, uint32_t format = 1) {
+  abci::Request request;
+  request.mutable_load_snapshot_chunk()->set_height(height);
+  request.mutable_load_snapshot_chunk()->set_format(format);
+  request.mutable_load_snapshot_chunk()->set_chunk(chunk);
+  return stage.application->Handle(request).load_snapshot_chunk().chunk();
+}
+
+abci::ResponseOfferSnapshot::Result Offer(Stage& stage, const abci::Snapshot& snapshot,
+                                          const std::string& app_hash) {
+  abci::Request request;
+  *request.mutable_offer_snapshot()->mutable_snapshot() = snapshot;
+  request.mutable_offer_snapshot()->set_app_hash(app_hash);
+  return stage.application->Handle(request).offer_snapshot().result();
+}
+
+abci::ResponseApplySnapshotChunk Apply(Stage& stage, uint32_t index, const std::string& chunk) {
+  abci::Request request;
+  request.mutable_apply_snapshot_chunk()->set_index(index);
+  request.mutable_apply_snapshot_chunk()->set_chunk(chunk);
+  request.mutable_apply_snapshot_chunk()->set_sender("peer");
+  return stage.application->Handle(request).apply_snapshot_chunk();
+}
+
+TEST_CASE("a node takes another's snapshot over and goes on with the chain") {
+  using Offered = abci::ResponseOfferSnapshot;
+  using Taken = abci::ResponseApplySnapshotChunk;
+  Stage source;
+  std::vector<int64_t> retained;
+  const auto block = [](Stage& stage, int64_t height, const std::vector<std::string>& txs) {
+    stage.Finalize(height, kStart + static_cast<uint64_t>(height) * 1'000, txs);
+    return stage.Commit().commit().retain_height();
+  };
+  std::string app_hash;
+  for (int64_t height = 1; height <= 8; ++height) {
+    std::vector<std::string> txs{EnvelopeOf(source.cast.Deposit(0))};
+    if (height == 1) txs.insert(txs.begin(), EnvelopeOf(source.cast.AddAccount(0)));
+    retained.push_back(block(source, height, txs));
+    if (height == 6) app_hash = source.AppHash();
+    // The two blocks after it are there before it is offered.
+    CHECK(List(source).snapshots_size() == (height < 5 ? 0 : height < 8 ? 1 : 2));
+  }
+  // Never past the oldest snapshot.
+  CHECK(retained == std::vector<int64_t>{0, 0, 0, 0, 1, 2, 3, 3});
+  const abci::Snapshot snapshot = List(source).snapshots(1);
+  CHECK(snapshot.height() == 6);
+  REQUIRE(snapshot.chunks() == 2);
+  const std::vector<std::string> chunks{LoadChunk(source, 6, 0), LoadChunk(source, 6, 1)};
+  CHECK(LoadChunk(source, 6, 2).empty());
+  CHECK(LoadChunk(source, 7, 0).empty());
+  CHECK(LoadChunk(source, 6, 0, 2).empty());
+
+  Stage target;
+  auto wrong = snapshot;
+  wrong.set_format(2);
+  CHECK(Offer(target, wrong, app_hash) == Offered::REJECT_FORMAT);
+  for (int field = 0; field < 4; ++field) {
+    wrong = snapshot;
+    if (field == 0) wrong.set_height(7);
+    if (field == 1) wrong.set_chunks(3);
+    if (field == 2) wrong.mutable_hash()->at(0) ^= 1;
+    if (field == 3) wrong.mutable_metadata()->at(20) ^= 1;
+    CHECK(Offer(target, wrong, app_hash) == Offered::REJECT);
+  }
+  CHECK(Offer(target, snapshot, target.AppHash()) == Offered::REJECT);
+  CHECK(Offer(target, snapshot, "") == Offered::REJECT);
+  CHECK(Apply(target, 0, chunks[0]).result() == Taken::ABORT);
+  REQUIRE(Offer(target, snapshot, app_hash) == Offered::ACCEPT);
+  const auto refused = Apply(target, 0, "junk");
+  CHECK(refused.result() == Taken::RETRY);
+  REQUIRE(refused.refetch_chunks_size() == 1);
+  CHECK(refused.refetch_chunks(0) == 0);
+  REQUIRE(refused.reject_senders_size() == 1);
+  CHECK(refused.reject_senders(0) == "peer");
+  CHECK(Apply(target, 0, chunks[0]).result() == Taken::ACCEPT);
+  CHECK(target.Info().last_block_height() == 0);
+  CHECK(Apply(target, 1, chunks[1]).result() == Taken::ACCEPT);
+  CHECK(target.Info().last_block_height() == 6);
+  CHECK(target.Info().last_block_app_hash() == app_hash);
+  REQUIRE(target.committed.size() == 1);
+  CHECK(target.committed[0].changed);
+  CHECK(target.committed[0].head == target.ledger->head());
+  CHECK(Offer(target, snapshot, app_hash) == Offered::ABORT);  // it has blocks now
+  CHECK(target.Finalize(7, kStart + 7'000, {EnvelopeOf(source.cast.Deposit(0))}).has_finalize_block());
+  CHECK(target.Commit().has_commit());
+}
+
+TEST_CASE("CometBFT hears whom it may have as a peer, and nothing else") {
+  Stage stage;
+  const auto query = [&](const std::string& path) {
+    abci::Request request;
+    request.mutable_query()->set_path(path);
+    return stage.application->Handle(request).query();
+  };
+  CHECK(query("/p2p/filter/id/aa11").code() == 0);
+  CHECK(query("/p2p/filter/addr/127.0.0.1:26656").code() == 0);
+  CHECK(query("/p2p/filter/id/cc33").log() == "p2p: cometbft.p2p_nodes does not name cc33");
+  CHECK(query("/p2p/filter/id/cc33").code() == 1);
+  CHECK(query("/store").code() == 1);
+  stage.options.p2p_nodes.clear();
+  stage.Restart();
+  CHECK(query("/p2p/filter/id/cc33").code() == 0);
 }
 
 // A client of the socket, as CometBFT is one.
