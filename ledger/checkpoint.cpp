@@ -18,6 +18,16 @@ std::string EncodeCheckpointBody(const Checkpoint& checkpoint) {
   return checkpoint.origin + "\n" + std::to_string(checkpoint.size) + "\n" + ToBase64(checkpoint.root) + "\n";
 }
 
+std::optional<uint64_t> ParseTreeSize(std::string_view text) {
+  uint64_t size = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, size);
+  if (error != std::errc{} || rest != end || size > json::kIntegerMax || std::to_string(size) != text) {
+    return std::nullopt;
+  }
+  return size;
+}
+
 Result<Checkpoint> ParseCheckpointBody(std::string_view body) {
   std::string_view lines[3];
   for (std::string_view& line : lines) {
@@ -31,12 +41,9 @@ Result<Checkpoint> ParseCheckpointBody(std::string_view body) {
   Checkpoint checkpoint;
   if (lines[0].empty()) return Malformed("the origin is empty");
   checkpoint.origin = lines[0];
-  const char* const end = lines[1].data() + lines[1].size();
-  const auto [rest, error] = std::from_chars(lines[1].data(), end, checkpoint.size);
-  if (error != std::errc{} || rest != end || checkpoint.size > json::kIntegerMax ||
-      std::to_string(checkpoint.size) != lines[1]) {
-    return Malformed("the size must be a decimal number up to 2^53-1 without leading zeros");
-  }
+  const auto size = ParseTreeSize(lines[1]);
+  if (!size) return Malformed("the size must be a decimal number up to 2^53-1 without leading zeros");
+  checkpoint.size = *size;
   const auto root = FromBase64(lines[2]);
   if (!root || root->size() != checkpoint.root.size())
     return Malformed("the root must be base64 of 32 bytes");

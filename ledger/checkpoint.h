@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ struct Checkpoint {
 
 std::string EncodeCheckpointBody(const Checkpoint& checkpoint);
 // Errors: kNoteMalformed.
+// A decimal number up to 2^53-1 without leading zeros.
+std::optional<uint64_t> ParseTreeSize(std::string_view text);
 Result<Checkpoint> ParseCheckpointBody(std::string_view body);
 
 struct SignedCheckpoint {

@@ -4,6 +4,7 @@
 
 #include "cometbft/abci.pb.h"
 #include "crypto/digest.h"
+#include "crypto/json.h"
 #include "node/log.h"
 
 namespace cunzheng::node {
@@ -23,9 +24,13 @@ constexpr uint64_t kStaleMs = 2'000;
 constexpr uint32_t kRefused = 1;
 constexpr const char* kCodespace = "cunzheng";
 
+// Times before 1970 are 1970; times that no ledger can have are json::kIntegerMax and a little more.
 uint64_t TimeMs(const abci::Timestamp& time) {
   if (time.seconds() < 0) return 0;
-  return static_cast<uint64_t>(time.seconds()) * 1'000 + static_cast<uint64_t>(time.nanos()) / 1'000'000;
+  const auto seconds =
+      std::min<uint64_t>(static_cast<uint64_t>(time.seconds()), json::kIntegerMax / 1'000 + 1);
+  const auto nanos = static_cast<uint64_t>(std::clamp(time.nanos(), 0, 999'999'999));
+  return seconds * 1'000 + nanos / 1'000'000;
 }
 
 void Exception(const std::string& what, abci::Response* response) {
@@ -195,6 +200,9 @@ void Application::FinalizeBlock(const abci::RequestFinalizeBlock& request, abci:
                      response);
   }
   const uint64_t time_unix_ms = std::max(ledger_->head().time_unix_ms + 1, TimeMs(request.time()));
+  if (time_unix_ms > json::kIntegerMax) {
+    return Exception("finalize_block.time: past what a ledger can hold", response);
+  }
 
   std::vector<Result<SharedTransaction>> verified;
   std::vector<const ledger::Transaction*> block;

@@ -10,7 +10,6 @@
 #include "crypto/json.h"
 #include "ledger/merkle.h"
 #include "node/log.h"
-#include "node/target.h"
 
 namespace cunzheng::node {
 namespace {
@@ -19,16 +18,6 @@ constexpr std::string_view kLogType = "cunzheng/witness_log/v1";
 constexpr std::string_view kSizeType = "text/x.tlog.size";
 constexpr size_t kLogLengthMax = 64u << 10;
 constexpr size_t kKeysMax = 64;
-constexpr size_t kProofLinesMax = 63;
-
-// The next line, without its end; nullopt when there is none.
-std::optional<std::string_view> TakeLine(std::string_view* text) {
-  const size_t end = text->find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view line = text->substr(0, end);
-  text->remove_prefix(end + 1);
-  return line;
-}
 
 std::string StatePath(const std::string& folder, const std::string& log_name) {
   return folder + "/state/" + log_name + ".txt";
@@ -95,39 +84,6 @@ std::string LogName(std::string_view origin) {
   return ToHex(Sha256(AsBytes(origin)));
 }
 
-Result<AddCheckpoint> DecodeAddCheckpoint(std::string_view body) {
-  if (body.size() > kAddCheckpointLengthMax) {
-    return Error{Errc::kTooLarge, "body: over " + std::to_string(kAddCheckpointLengthMax) + " bytes"};
-  }
-  AddCheckpoint request;
-  const auto first = TakeLine(&body);
-  if (!first || first->substr(0, 4) != "old ") {
-    return Error{Errc::kInvalidValue, "body: its first line must be \"old\", a space, a size"};
-  }
-  ASSIGN_OR_RETURN(request.old_size, ParseDecimal(first->substr(4), 0, json::kIntegerMax, "old size"));
-  for (;;) {
-    const auto line = TakeLine(&body);
-    if (!line) return Error{Errc::kInvalidValue, "body: an empty line must part proof and checkpoint"};
-    if (line->empty()) break;
-    const auto bytes = FromBase64(*line);
-    if (!bytes || bytes->size() != sizeof(Hash) || request.proof.size() == kProofLinesMax) {
-      return Error{Errc::kInvalidValue, "body: a proof has at most 63 lines, base64 of 32 bytes each"};
-    }
-    Hash hash;
-    std::copy(bytes->begin(), bytes->end(), hash.begin());
-    request.proof.push_back(hash);
-  }
-  ASSIGN_OR_RETURN(request.checkpoint, ledger::ParseCheckpoint(std::string(body)));
-  return request;
-}
-
-std::string EncodeAddCheckpoint(uint64_t old_size, const std::vector<Hash>& proof,
-                                std::string_view checkpoint) {
-  std::string body = "old " + std::to_string(old_size) + "\n";
-  for (const Hash& hash : proof) body += ToBase64(hash) + "\n";
-  return body.append("\n").append(checkpoint);
-}
-
 Result<std::unique_ptr<Witness>> Witness::Open(const std::string& folder, NoteSigner key, const Clock* clock,
                                                bool require_clock_sync) {
   std::unique_ptr<Witness> witness(new Witness(folder, std::move(key), clock, require_clock_sync));
@@ -168,7 +124,7 @@ void Witness::KeepEvidence(const std::string& name, const std::string& what, std
 
 Response Witness::Add(std::string_view body) {
   const uint64_t now_ms = clock_->WallMs();
-  const auto request = DecodeAddCheckpoint(body);
+  const auto request = ledger::DecodeAddCheckpoint(body);
   if (!request) {
     return request.error().code == Errc::kTooLarge
                ? Problem(request.error(), now_ms)

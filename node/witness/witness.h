@@ -11,6 +11,7 @@
 
 #include "crypto/note.h"
 #include "crypto/result.h"
+#include "ledger/add_checkpoint.h"
 #include "ledger/checkpoint.h"
 #include "node/clock.h"
 #include "node/response.h"
@@ -26,18 +27,6 @@ Result<WitnessedLog> DecodeWitnessedLog(std::string_view text);
 std::string EncodeWitnessedLog(const WitnessedLog& log);
 // What files and paths call a log: SHA-256 of its origin, in hex.
 std::string LogName(std::string_view origin);
-
-// The body of an add-checkpoint request.
-struct AddCheckpoint {
-  uint64_t old_size = 0;
-  std::vector<Hash> proof;
-  ledger::SignedCheckpoint checkpoint;
-};
-inline constexpr size_t kAddCheckpointLengthMax = 20'480;
-// Errors: kInvalidValue, kTooLarge, kNoteMalformed.
-Result<AddCheckpoint> DecodeAddCheckpoint(std::string_view body);
-std::string EncodeAddCheckpoint(uint64_t old_size, const std::vector<Hash>& proof,
-                                std::string_view checkpoint);
 
 // Safe from any thread.
 class Witness {

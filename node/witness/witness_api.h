@@ -17,7 +17,7 @@ class WitnessApi final : public RequestHandler {
   boost::asio::awaitable<Response> Handle(Request request) override;
   std::optional<Response> Precheck(Method method, std::string_view target,
                                    std::string_view content_type) const override;
-  uint64_t body_length_max() const override { return kAddCheckpointLengthMax; }
+  uint64_t body_length_max() const override { return ledger::kAddCheckpointLengthMax; }
   Response ProblemFor(const Error& error) const override { return Problem(error, clock_->WallMs()); }
 
  private:

@@ -82,8 +82,9 @@ Result<uint64_t> WitnessClients::Show(const Peer& witness, const Published& chec
     if (from != 0) {
       ASSIGN_OR_RETURN(proof, ledger_->ConsistencyProof(from, checkpoint.size));
     }
-    ASSIGN_OR_RETURN(const NodeAnswer answer, AskNode(witness.address, {}, "/add-checkpoint",
-                                                      EncodeAddCheckpoint(from, proof, checkpoint.note)));
+    ASSIGN_OR_RETURN(const NodeAnswer answer,
+                     AskNode(witness.address, {}, "/add-checkpoint",
+                             ledger::EncodeAddCheckpoint(from, proof, checkpoint.note)));
     if (answer.status == 200) {
       ASSIGN_OR_RETURN(const ledger::SignedCheckpoint ours, ledger::ParseCheckpoint(checkpoint.note));
       ASSIGN_OR_RETURN(const Note theirs, ParseNote(ours.note.body + "\n" + answer.body));

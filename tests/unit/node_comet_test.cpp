@@ -200,6 +200,8 @@ TEST_CASE("a process that dies anywhere between FinalizeBlock and Commit is repl
   // The engine goes on from there, and a height that is not next is refused, with nothing changed.
   CHECK(stage.Finalize(1, kStart, txs).exception().error() == "finalize_block.height: must be 2, is 1");
   CHECK(stage.Finalize(3, kStart, {}).exception().error() == "finalize_block.height: must be 2, is 3");
+  CHECK(stage.Finalize(2, 9'100'000'000'000'000, {}).exception().error() ==
+        "finalize_block.time: past what a ledger can hold");
   CHECK(stage.Commit().exception().error() == "commit: no block was finalized");
   CHECK(stage.Info().last_block_height() == 1);
 }

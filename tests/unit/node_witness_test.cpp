@@ -16,6 +16,8 @@ namespace cunzheng::node {
 namespace {
 
 namespace fs = std::filesystem;
+using ledger::DecodeAddCheckpoint;
+using ledger::EncodeAddCheckpoint;
 using ledger::testing::Named;
 using ledger::testing::Outcome;
 
@@ -122,7 +124,7 @@ TEST_CASE("what is malformed, unknown or unsigned is told apart") {
   std::string lines;
   for (int i = 0; i < 64; ++i) lines += ToBase64(Named("p")) + "\n";
   CHECK(stage.Status("old 3\n" + lines + "\n" + checkpoint) == 400);
-  CHECK(stage.Status(std::string(kAddCheckpointLengthMax + 1, 'x')) == 413);
+  CHECK(stage.Status(std::string(ledger::kAddCheckpointLengthMax + 1, 'x')) == 413);
   const auto other = *NoteSigner::FromSeed("example.org/other", NoteKeyType::kEd25519, Named("o"));
   CHECK(stage.Status(EncodeAddCheckpoint(0, {}, stage.Checkpoint(5, stage.Root(5), other))) == 404);
   const auto thief = *NoteSigner::FromSeed(kOrigin, NoteKeyType::kEd25519, Named("thief"));
