@@ -38,7 +38,7 @@ endforeach()
 
 # Programs and what the system needs around them.
 install(TARGETS cunzhengd cunzheng RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
-install(FILES node/package/cunzhengd.service DESTINATION lib/systemd/system COMPONENT programs)
+install(FILES node/package/cunzhengd.service node/package/cunzheng-cometbft.service DESTINATION lib/systemd/system COMPONENT programs)
 install(FILES node/package/sysusers.conf DESTINATION lib/sysusers.d RENAME cunzheng.conf COMPONENT programs)
 set(share ${CMAKE_INSTALL_DATADIR})
 install(FILES client/package/completion.bash DESTINATION ${share}/bash-completion/completions RENAME cunzheng COMPONENT programs)

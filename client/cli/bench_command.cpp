@@ -13,6 +13,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/load.h"
 #include "crypto/digest.h"
+#include "crypto/file.h"
 #include "crypto/json.h"
 #include "ledger/batch.h"
 #include "ledger/record.h"
@@ -29,7 +30,7 @@ constexpr uint64_t kRecordLengthEstimate = 400;
 
 struct BenchOptions {
   NodeOptions node;
-  std::string key, passphrase_file;
+  std::string key, passphrase_file, write;
   LoadOptions load{.count = 1'000, .connections = 16};  // of batches
   uint64_t batch = 1;                                   // records in each
   bool remote = false;
@@ -169,6 +170,14 @@ int RunBench(const BenchOptions& options, const Context& context) {
     }
   }
   if (Interrupted()) return context.Fail({Errc::kInterrupted, "nothing was sent"});
+  if (!options.write.empty()) {
+    std::string lines;
+    for (uint64_t i = 0; i < options.load.count; ++i) {
+      lines += ToBase64(AsBytes(prepared ? batches[i] : factory.Make(i))) + "\n";
+    }
+    const auto written = WriteFileAtomically(options.write, lines, 0644, false);
+    return written ? 0 : context.Fail(written.error());
+  }
 
   client::ClientOptions client_options;
   client_options.node = *node;
@@ -204,6 +213,10 @@ void AddBenchCommand(CLI::App& app, Context& context) {
       ->check(CLI::Range(0, 1'000'000));
   command->add_option("--seconds", options->load.seconds_max, "Stop after this long")
       ->check(CLI::Range(1, 86'400));
+  command
+      ->add_option("--write", options->write,
+                   "Send nothing: write the batches to F, one base64 line each, for another generator")
+      ->type_name("F");
   command->add_flag("--remote", options->remote, "Allow a node that is not on this machine");
   command->add_flag("--json", options->json, "Print the result as JSON");
   command->footer(

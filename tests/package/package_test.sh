@@ -29,7 +29,8 @@ for library in libc6 libssl3 libsecp256k1-1 libleveldb1d; do
   [[ $depends == *$library* ]] || fail "$programs does not depend on $library: $depends"
 done
 [[ $depends != *-dev* ]] || fail "$programs depends on a development package: $depends"
-for path in usr/bin/cunzheng usr/bin/cunzhengd usr/lib/systemd/system/cunzhengd.service usr/lib/sysusers.d/cunzheng.conf \
+for path in usr/bin/cunzheng usr/bin/cunzhengd usr/lib/systemd/system/cunzhengd.service \
+  usr/lib/systemd/system/cunzheng-cometbft.service usr/lib/sysusers.d/cunzheng.conf \
   usr/share/bash-completion/completions/cunzheng usr/share/bash-completion/completions/cunzhengd \
   usr/share/zsh/vendor-completions/_cunzheng usr/share/fish/vendor_completions.d/cunzheng.fish \
   usr/share/doc/cunzheng/copyright usr/share/doc/cunzheng/specs/receipt.md \
@@ -70,12 +71,17 @@ if command -v zsh >/dev/null; then zsh -n "$root/usr/share/zsh/vendor-completion
 if command -v fish >/dev/null; then fish -n "$root/usr/share/fish/vendor_completions.d/cunzheng.fish"; fi
 
 if command -v systemd-analyze >/dev/null; then
-  echo "-- the unit file"
-  # The program is where the scratch root is; everything else is judged as it will be installed.
-  sed "s#/usr/bin/#$root/usr/bin/#" "$root/usr/lib/systemd/system/cunzhengd.service" >"$scratch/cunzhengd.service"
-  complaints=$(systemd-analyze verify --man=no "$scratch/cunzhengd.service" 2>&1 | grep cunzhengd || true)
-  [ -z "$complaints" ] || fail "systemd-analyze verify: $complaints"
-  systemd-analyze security --offline=true --threshold=20 --no-pager "$scratch/cunzhengd.service" | tail -1
+  echo "-- the unit files"
+  mkdir "$scratch/units"
+  for unit in cunzhengd.service cunzheng-cometbft.service; do
+    # The program is where the scratch root is; everything else is judged as it will be installed.
+    sed "s#/usr/bin/cunzhengd#$root/usr/bin/cunzhengd#" "$root/usr/lib/systemd/system/$unit" >"$scratch/units/$unit"
+  done
+  for unit in cunzhengd.service cunzheng-cometbft.service; do
+    complaints=$(systemd-analyze verify --man=no "$scratch/units/$unit" 2>&1 | grep cunzheng || true)
+    [ -z "$complaints" ] || fail "systemd-analyze verify: $complaints"
+    systemd-analyze security --offline=true --threshold=20 --no-pager "$scratch/units/$unit" | tail -1
+  done
   mkdir -p "$root/etc"
   systemd-sysusers --root="$root" cunzheng.conf
   grep -q '^cunzheng:.*:/var/lib/cunzheng:' "$root/etc/passwd" || fail "sysusers made no user"
