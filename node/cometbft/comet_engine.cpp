@@ -174,8 +174,8 @@ void CometEngine::SetReachable(const Result<void>& state) {
   }
 }
 
-// A cosignature is a statement of time, so it needs a sound clock, and of what this node computed itself, so it
-// needs a head that was not taken over from a snapshot. The others' are collected all the same.
+// A cosignature is a statement of time, so it needs a sound clock, and of what this node computed itself, so
+// it needs a head that was not taken over from a snapshot. The others' are collected all the same.
 void CometEngine::SignHead() {
   const std::lock_guard lock(guard_mutex_);
   const ledger::Head head = ledger_->head();
@@ -220,8 +220,11 @@ void CometEngine::Committed(const CommittedBlock& block) {
 }
 
 void CometEngine::Watch() {
+  auto client = RpcClient::Make(options_.rpc_address);
+  CHECK_INVARIANT(client.has_value());  // Start tried the address
   for (;;) {
     std::vector<Hash> late;
+    bool reachable = true;
     {
       std::unique_lock lock(mutex_);
       if (changed_.wait_for(lock, kWatchInterval, [this] { return stopping_; })) return;
@@ -229,7 +232,10 @@ void CometEngine::Watch() {
       for (const auto& [id, waiting] : waiting_) {
         if (waiting.deadline <= now) late.push_back(id);
       }
+      reachable = reachable_.has_value();
     }
+    // Submissions are refused meanwhile, so none of them would find out that it is back.
+    if (!reachable && (*client)->LatestHeight()) SetReachable({});
     for (const Hash& id : late) {
       Answer(id, Error{Errc::kBusy,
                        "node: in no block yet; too few of the members' nodes may be running. Sent again "

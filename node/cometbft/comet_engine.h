@@ -25,10 +25,10 @@
 namespace cunzheng::node {
 
 struct CometEngineOptions {
-  std::string member;                       // whose keys the cosigner holds
-  std::string abci_address;                 // AbciServer::Listen's
-  std::string rpc_address;                  // RpcClient::Make's
-  std::vector<Peer> peers;                  // other members' nodes
+  std::string member;        // whose keys the cosigner holds
+  std::string abci_address;  // AbciServer::Listen's
+  std::string rpc_address;   // RpcClient::Make's
+  std::vector<Peer> peers;   // other members' nodes
   ApplicationOptions application;
   TrustVersions* trust_versions = nullptr;  // may be null, else outlives the engine
   std::string evidence_folder;              // Peers's
@@ -71,8 +71,10 @@ class CometEngine final : public Engine {
               Metrics* metrics, CometEngineOptions options);
   void Committed(const CommittedBlock& block);
   void SignHead();
-  void Send();   // a thread: hands transactions to CometBFT
-  void Watch();  // a thread: deadlines, and a head that could not be signed while the clock was unsound
+  void Send();  // a thread: hands transactions to CometBFT
+  // A thread: deadlines, whether CometBFT is back, and a head that could not be signed while the clock was
+  // unsound.
+  void Watch();
   // Answers all that wait for `id`.
   void Answer(const Hash& id, const Result<Outcome>& outcome);
   void SetReachable(const Result<void>& state);

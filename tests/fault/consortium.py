@@ -108,13 +108,13 @@ class Link:
 
 
 class Consortium:
-    def __init__(self, folder):
+    def __init__(self, folder, nodes=NODES):
         self.folder = folder
         self.data = folder / "c"
         self.base_port = free_ports()
         self.env = dict(os.environ, HOME=str(folder), CUNZHENG_PASSPHRASE="only for this test")
         self.processes, self.links = {}, []
-        self.run("cunzhengd", "testnet", "--nodes", str(NODES), "--out", self.data, "--base-port", str(self.base_port))
+        self.run("cunzhengd", "testnet", "--nodes", str(nodes), "--out", self.data, "--base-port", str(self.base_port))
         self.run("cunzheng", "keygen", "--out", folder / "key")
         self.trust = folder / "trust.json"
         shutil.copy(self.data / "node1/trust.json", self.trust)
@@ -267,14 +267,14 @@ class Consortium:
         return heads[0]
 
 
-def with_consortium(test):
+def with_consortium(test, nodes=NODES):
     """Runs `test(consortium)`; on a failure shows the ends of all logs; leaves no process and no file."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cz-", dir="/tmp"))
-    consortium = Consortium(folder)
+    consortium = Consortium(folder, nodes)
     try:
         test(consortium)
     except BaseException:
-        for node in range(1, NODES_MAX + 1):
+        for node in sorted({node for _, node in consortium.processes}):
             print(f"== consensus of node {node}: {consortium.consensus(node)}", file=sys.stderr)
         for path in sorted(folder.glob("*.log")):
             print(f"== {path.name}\n" + "".join(path.read_text(errors="replace").splitlines(True)[-15:]), file=sys.stderr)

@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.request
 
+from abci_client import Abci, check_snapshot
 from consortium import NODES, say, with_consortium
 
 FULL = bool(os.environ.get("CUNZHENG_FULL"))
@@ -209,6 +210,15 @@ def run(consortium):
         for each in depositors:
             each.join()
         head = consortium.agree()
+        # The same snapshots on every node, also on the one that took one over, and right by the independent implementation.
+        made = []
+        for node in range(1, NODES + 1):
+            abci = Abci(consortium.data / f"node{node}/cometbft/abci.sock")
+            made.append(dict(check_snapshot(abci, offer) for offer in abci.snapshots()))
+            abci.close()
+        common = set.intersection(*(set(each) for each in made))
+        assert common and all(len({tuple(each[text]) for each in made}) == 1 for text in common), made
+        say(f"the independent implementation accepts every snapshot; {len(common)} are on all four nodes, the same")
         submitted, acknowledged, doubled = check_receipts(consortium, depositors)
         for node in range(1, NODES + 1):
             consortium.signal(node, signal.SIGTERM, ("cunzhengd",))
