@@ -54,7 +54,8 @@ class Chain:
             path = home / "cometbft/config/genesis.json"
             genesis = json.loads(path.read_text())
             genesis["consensus_params"]["block"]["max_bytes"] = str(block_mib << 20)
-            path.write_text(json.dumps(genesis))
+            # `app_state` is compared byte for byte.
+            path.write_text(json.dumps(genesis, separators=(",", ":")))
 
     def homes(self):
         return [self.folder / f"c/node{node}" for node in range(1, NODES + 1)]
