@@ -26,6 +26,12 @@ const ErrcRow& RowOf(Errc code) {
 std::string_view ErrcName(Errc code) {
   return RowOf(code).name;
 }
+std::optional<Errc> ErrcFromName(std::string_view name) {
+  for (size_t i = 0; i < std::size(kRows); ++i) {
+    if (kRows[i].name == name) return static_cast<Errc>(i);
+  }
+  return std::nullopt;
+}
 int ErrcHttpStatus(Errc code) {
   return RowOf(code).http_status;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -96,6 +97,7 @@ enum class Errc {
 
 // The stable wire name, such as "signature_invalid".
 std::string_view ErrcName(Errc code);
+std::optional<Errc> ErrcFromName(std::string_view name);
 // The HTTP status of a problem document that carries `code`.
 int ErrcHttpStatus(Errc code);
 // The exit code of `cunzheng` when `code` ends a command.

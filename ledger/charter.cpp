@@ -291,10 +291,9 @@ void Charter::SetThresholds(const std::optional<Thresholds>& thresholds) {
 }
 
 Result<size_t> Charter::IndexOfMember(const std::string& id) const {
-  for (size_t i = 0; i < members_.size(); ++i) {
-    if (members_[i].id == id) return i;
-  }
-  return NoMember(id);
+  const MemberInfo* member = FindMember(id);
+  if (member == nullptr) return NoMember(id);
+  return static_cast<size_t>(member - members_.data());
 }
 
 Result<void> Charter::Do(const MemberAdd& change, uint64_t from_size) {

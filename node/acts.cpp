@@ -17,14 +17,6 @@ namespace {
 constexpr size_t kListenFileLengthMax = 256;
 constexpr auto kStartWait = std::chrono::seconds(10);
 
-Errc CodeFromName(std::string_view name) {
-#define X(code, wire, http, exit) \
-  if (name == (wire)) return Errc::code;
-  CUNZHENG_ERRC_LIST(X)
-#undef X
-  return Errc::kInternal;
-}
-
 // The error that a problem document stands for.
 Error FromProblem(const NodeAnswer& answer) {
   const auto value = json::Parse(answer.body, json::Form::kReadable, kAnswerLengthMax);
@@ -34,7 +26,9 @@ Error FromProblem(const NodeAnswer& answer) {
       const auto found = object.find(key);
       return found == object.end() || found->second.AsString() == nullptr ? "" : *found->second.AsString();
     };
-    if (!text("code").empty()) return {CodeFromName(text("code")), text("detail")};
+    if (!text("code").empty()) {
+      return {ErrcFromName(text("code")).value_or(Errc::kInternal), text("detail")};
+    }
   }
   return {Errc::kUnreachable, "node: answered " + std::to_string(answer.status)};
 }

@@ -33,14 +33,6 @@ std::optional<ledger::Attestation> ReadAttestation(json::ObjectReader& reader) {
   return std::nullopt;
 }
 
-std::optional<Errc> ErrcFromName(std::string_view name) {
-#define X(code, wire, http, exit) \
-  if (name == (wire)) return Errc::code;
-  CUNZHENG_ERRC_LIST(X)
-#undef X
-  return std::nullopt;
-}
-
 Errc ErrcFromStatus(unsigned status) {
   switch (status) {
     case 404:

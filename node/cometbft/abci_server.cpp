@@ -11,6 +11,7 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/write.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -36,6 +37,7 @@ using Stream = asio::generic::stream_protocol;
 constexpr uint64_t kFrameBytesMax = 128u << 20;
 constexpr size_t kConnectionsMax = 8;  // CometBFT opens four
 constexpr size_t kAnswersAheadMax = 1'024;
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 // One connection: the reader takes requests, the writer gives answers in the same order.
 class Connection {
@@ -183,7 +185,13 @@ struct AbciServer::Impl {
       boost::system::error_code ec;
       Stream::socket socket(context);
       acceptor->accept(socket, ec);
-      if (ec || stopping) return;
+      if (stopping) return;
+      if (ec) {
+        // Open files have run out, or the other end has left already: neither is the last word.
+        Log(LogLevel::kWarning, "ABCI: a connection could not be taken", {{"reason", ec.message()}});
+        std::this_thread::sleep_for(kAcceptPause);
+        continue;
+      }
       connections.remove_if([](const auto& connection) { return connection->over(); });
       if (connections.size() >= kConnectionsMax) {
         Log(LogLevel::kWarning, "ABCI: too many connections; one is refused");
