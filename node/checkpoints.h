@@ -31,8 +31,8 @@ class Checkpoints {
   // Signs the head's checkpoint unless it is signed already, or expects it where this node is no member.
   // Precondition: this process computed `head` and it is synced; the clock is sound.
   void Sign(const ledger::Head& head, uint64_t now_unix_ms);
-  // Collects the others' cosignatures of the head's checkpoint without one of its own: the clock is unsound, or
-  // the head came with a snapshot. Precondition: it is synced.
+  // Collects the others' cosignatures of the head's checkpoint without one of its own: the clock is unsound,
+  // or the head came with a snapshot. Precondition: it is synced.
   void Expect(const ledger::Head& head);
   // The newest size that this node has signed; 0 before the first.
   uint64_t signed_size() const;
