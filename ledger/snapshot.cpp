@@ -581,7 +581,7 @@ Result<void> Ledger::Impl::TakeEntries(const EntryChunk& chunk, uint64_t end, st
       const auto batch =
           VerifyBatch(EncodeEnvelope(deposit->header_bytes, deposit->signature, {}) + std::string(records),
                       id, genesis.params.batch_bytes_max);
-      if (!batch) return Error{Errc::kRootMismatch, name + ": " + where + ": " + batch.error().ToString()};
+      if (!batch) return Error{Errc::kRootMismatch, name + ": " + batch.error().ToString()};
       AddBatchKeys(batch->id, index, batch->index, put);
       if (deposit->header.mode == BatchMode::kPlain) set.Put(NumberKey(kRecordsSection, index), records);
       time = deposit->time_unix_ms;
