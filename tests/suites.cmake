@@ -17,7 +17,7 @@ add_suite(asan 3600 ${SUITE} preset asan all --label-exclude "full|bench|consort
 # What is labelled "threads"; the rest of that build would only cost time.
 add_suite(tsan 3600 ${SUITE} preset tsan "crypto_test store_test store_fault_test client_test node_test"
   --label-regex threads)
-add_suite(fuzz 3600 ${SUITE} fuzz)
+add_suite(fuzz 10800 ${SUITE} fuzz)
 add_suite(tidy 3600 ${PROJECT_SOURCE_DIR}/tests/tidy.py ${CMAKE_BINARY_DIR})
 add_suite(package 1800 ${PROJECT_SOURCE_DIR}/tests/package/package_test.sh)
 add_suite(consumer 1800 ${PROJECT_SOURCE_DIR}/tests/consumer/consumer_test.sh)
