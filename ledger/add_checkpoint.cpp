@@ -3,19 +3,12 @@
 #include <algorithm>
 #include <optional>
 
+#include "ledger/fields.h"
+
 namespace cunzheng::ledger {
 namespace {
 
 constexpr size_t kProofLinesMax = 63;
-
-// The next line, without its end; nullopt when there is none.
-std::optional<std::string_view> TakeLine(std::string_view* text) {
-  const size_t end = text->find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view line = text->substr(0, end);
-  text->remove_prefix(end + 1);
-  return line;
-}
 
 }  // namespace
 

@@ -10,15 +10,6 @@ constexpr std::string_view kHeaderType = "cunzheng/batch/v1";
 constexpr std::string_view kEnvelopeLine = "cunzheng/envelope/v1";
 constexpr size_t kSignatureBlockLengthMax = 1'024;
 
-// The line up to the next line end, which is taken off `rest` with it.
-std::optional<std::string_view> TakeLine(std::string_view* rest) {
-  const size_t end = rest->find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view line = rest->substr(0, end);
-  rest->remove_prefix(end + 1);
-  return line;
-}
-
 Error Misframed(std::string_view rule) {
   return Error{Errc::kEnvelopeMalformed, "envelope: " + std::string(rule)};
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "crypto/json.h"
+#include "ledger/fields.h"
 
 namespace cunzheng::ledger {
 namespace {
@@ -31,10 +32,9 @@ std::optional<uint64_t> ParseTreeSize(std::string_view text) {
 Result<Checkpoint> ParseCheckpointBody(std::string_view body) {
   std::string_view lines[3];
   for (std::string_view& line : lines) {
-    const size_t end = body.find('\n');
-    if (end == std::string_view::npos) return Malformed("the body must be three lines");
-    line = body.substr(0, end);
-    body.remove_prefix(end + 1);
+    const auto next = TakeLine(&body);
+    if (!next) return Malformed("the body must be three lines");
+    line = *next;
   }
   if (!body.empty()) return Malformed("extension lines are not allowed");
 

@@ -15,6 +15,14 @@ bool IsLowerOrDigit(char c) {
 
 }  // namespace
 
+std::optional<std::string_view> TakeLine(std::string_view* rest) {
+  const size_t end = rest->find('\n');
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::string_view line = rest->substr(0, end);
+  rest->remove_prefix(end + 1);
+  return line;
+}
+
 bool IsOriginName(std::string_view text) {
   bool first_segment = true;
   size_t segment_length = 0;

@@ -18,6 +18,9 @@
 
 namespace cunzheng::ledger {
 
+// The line up to the next line end, which is taken off `rest` with it; nullopt when there is none.
+std::optional<std::string_view> TakeLine(std::string_view* rest);
+
 // Origins and member ids: [a-z0-9.-]+(/[a-z0-9._-]+)* (specs/entry.md, "Genesis"). Length is the caller's.
 bool IsOriginName(std::string_view text);
 // Reads such a name of 1..`length_max` bytes.

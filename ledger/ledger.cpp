@@ -31,28 +31,34 @@ Result<Head> DecodeHead(std::string_view bytes) {
   return head;
 }
 
+namespace {
+
+// An object of one number.
+std::string EncodeSingle(std::string_view key, uint64_t number) {
+  return "{\"" + std::string(key) + "\":" + std::to_string(number) + "}";
+}
+
+Result<uint64_t> DecodeSingle(std::string_view bytes, const char* what, std::string_view key) {
+  ASSIGN_OR_RETURN(json::Value value, json::Parse(bytes, json::Form::kCanonical, 64));
+  json::ObjectReader reader(value, what);
+  const uint64_t number = reader.Integer(key, 1, json::kIntegerMax);
+  RETURN_IF_ERROR(reader.Finish());
+  return number;
+}
+
+}  // namespace
+
 std::string EncodeEngineHeight(uint64_t height) {
-  return "{\"height\":" + std::to_string(height) + "}";
+  return EncodeSingle("height", height);
 }
-
 Result<uint64_t> DecodeEngineHeight(std::string_view bytes) {
-  ASSIGN_OR_RETURN(json::Value value, json::Parse(bytes, json::Form::kCanonical, 64));
-  json::ObjectReader reader(value, "engine");
-  const uint64_t height = reader.Integer("height", 1, json::kIntegerMax);
-  RETURN_IF_ERROR(reader.Finish());
-  return height;
+  return DecodeSingle(bytes, "engine", "height");
 }
-
 std::string EncodeRestoredSize(uint64_t size) {
-  return "{\"size\":" + std::to_string(size) + "}";
+  return EncodeSingle("size", size);
 }
-
 Result<uint64_t> DecodeRestoredSize(std::string_view bytes) {
-  ASSIGN_OR_RETURN(json::Value value, json::Parse(bytes, json::Form::kCanonical, 64));
-  json::ObjectReader reader(value, "restored");
-  const uint64_t size = reader.Integer("size", 1, json::kIntegerMax);
-  RETURN_IF_ERROR(reader.Finish());
-  return size;
+  return DecodeSingle(bytes, "restored", "size");
 }
 
 Result<std::string> MustGet(const Store& store, std::string_view key) {

@@ -3,6 +3,8 @@
 verified offline, and what may befall them meanwhile: one killed, one stopped, one cut off, two gone, one whose data is
 wiped and built anew, by execution and from a snapshot. Afterwards every acknowledged receipt verifies and all four ledgers are the same."""
 
+import contextlib
+import http.server
 import json
 import os
 import pathlib
@@ -18,6 +20,29 @@ from abci_client import Abci, check_snapshot
 from consortium import NODES, say, with_consortium
 
 FULL = bool(os.environ.get("CUNZHENG_FULL"))
+
+
+@contextlib.contextmanager
+def another_chain(rpc):
+    """A CometBFT's RPC as somebody has it whose blocks are others: as far, with hashes of its own."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            with urllib.request.urlopen(f"http://{rpc}{self.path}", timeout=10) as answer:
+                found = json.load(answer)
+            if self.path.startswith("/commit"):
+                found["result"]["signed_header"]["commit"]["block_id"]["hash"] = "AB" * 32
+            body = json.dumps(found).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 class Depositor(threading.Thread):
@@ -188,6 +213,11 @@ def run(consortium):
         # The same with a snapshot: what it has is verified and not executed.
         consortium.kill(4)
         consortium.wipe(4)
+        # Where the nodes that it asks do not agree on the block, nothing is taken.
+        with another_chain(consortium.rpc(1)) as address:
+            done = consortium.run("cunzhengd", "state-sync", "--data", consortium.data / "node4", consortium.rpc(1), address,
+                                  check=False)
+        assert done.returncode != 0 and "root_mismatch" in done.stderr, done.stderr
         done = consortium.run("cunzhengd", "state-sync", "--data", consortium.data / "node4", consortium.rpc(1), consortium.rpc(2))
         assert "trusted block: " in done.stdout, done.stdout
         logged = (folder / "cunzhengd4.log").stat().st_size
@@ -199,7 +229,7 @@ def run(consortium):
         assert taken, log
         say(f"node 4 took a snapshot of height {taken[1]} over, with {taken[2]} entries")
         again = consortium.run("cunzhengd", "state-sync", "--data", consortium.data / "node4", consortium.rpc(1), consortium.rpc(2), check=False)
-        assert again.returncode != 0, again.stdout
+        assert again.returncode != 0 and "holds blocks already" in again.stderr, again.stderr
         # A rolling restart, each by SIGTERM.
         for node in range(1, NODES + 1):
             consortium.restart(node)
