@@ -1,0 +1,182 @@
+#include "client/capture/browser_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "crypto/file.h"
+
+namespace cunzheng::capture {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<const char*, 3> kPrograms = {"chromium", "chromium-browser", "google-chrome"};
+constexpr auto kEndWithin = std::chrono::seconds(5);
+constexpr size_t kComplaintsMax = 64 << 10;
+// Where DevTools reads and writes (--remote-debugging-pipe).
+constexpr int kBrowserReads = 3, kBrowserWrites = 4;
+
+Error IoError(const std::string& what) {
+  return {Errc::kIo, what + ": " + std::strerror(errno)};
+}
+
+std::string EnvOr(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : otherwise;
+}
+
+struct Pipe {
+  int read = -1, write = -1;
+  bool Open() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return false;
+    read = ends[0];
+    write = ends[1];
+    return true;
+  }
+  ~Pipe() {
+    if (read >= 0) close(read);
+    if (write >= 0) close(write);
+  }
+};
+
+std::vector<char*> Pointers(std::vector<std::string>* words) {
+  std::vector<char*> pointers;
+  for (std::string& word : *words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+}  // namespace
+
+Result<std::string> FindChromium(const std::string& program) {
+  if (!program.empty() && program.find('/') != std::string::npos) {
+    if (access(program.c_str(), X_OK) == 0) return program;
+    return Error{Errc::kNotFound, program + ": no program"};
+  }
+  const std::string path = EnvOr("PATH", "/usr/bin:/bin");
+  std::vector<std::string> names(kPrograms.begin(), kPrograms.end());
+  if (!program.empty()) names = {program};
+  for (const std::string& name : names) {
+    for (size_t begin = 0; begin <= path.size();) {
+      const size_t end = std::min(path.find(':', begin), path.size());
+      const std::string file = path.substr(begin, end - begin) + "/" + name;
+      if (end > begin && access(file.c_str(), X_OK) == 0) return file;
+      begin = end + 1;
+    }
+  }
+  return Error{Errc::kNotFound, names.front() + ": no Chromium on PATH"};
+}
+
+Result<std::unique_ptr<BrowserProcess>> BrowserProcess::Start(const BrowserOptions& options) {
+  if (!options.headless && std::getenv("DISPLAY") == nullptr && std::getenv("WAYLAND_DISPLAY") == nullptr) {
+    return Error{Errc::kUsage, "browser: there is no display for a visible one"};
+  }
+  std::unique_ptr<BrowserProcess> browser(new BrowserProcess);
+  ASSIGN_OR_RETURN(browser->program_, FindChromium(options.program));
+  std::string profile = EnvOr("TMPDIR", "/tmp") + "/cunzheng-capture.XXXXXX";
+  if (mkdtemp(profile.data()) == nullptr) return IoError(profile);
+  browser->profile_ = profile;
+
+  browser->command_ = {browser->program_,
+                       "--remote-debugging-pipe",
+                       "--user-data-dir=" + profile + "/profile",
+                       "--window-size=" + std::to_string(options.width) + "," + std::to_string(options.height),
+                       "--no-first-run",
+                       "--no-default-browser-check",
+                       "--disable-background-networking",
+                       "--disable-component-update",
+                       "--disable-default-apps",
+                       "--disable-extensions",
+                       "--disable-quic",
+                       "--disable-sync",
+                       "--disable-gpu",
+                       "--disable-features=Translate,OptimizationHints,MediaRouter",
+                       "--password-store=basic",
+                       "--use-mock-keychain",
+                       "--mute-audio"};
+  std::vector<std::string>& command = browser->command_;
+  if (options.headless) command.emplace_back("--headless");
+  if (!options.sandbox) command.emplace_back("--no-sandbox");
+  command.insert(command.end(), options.arguments.begin(), options.arguments.end());
+  command.emplace_back("about:blank");
+  // Nothing of the person's own settings but what a browser cannot do without.
+  std::vector<std::string> environment = {"HOME=" + profile, "PATH=/usr/local/bin:/usr/bin:/bin", "TMPDIR=" + profile,
+                                          "LANG=" + EnvOr("LANG", "C.UTF-8"), "TZ=" + EnvOr("TZ", "")};
+  for (const char* name : {"DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XAUTHORITY"}) {
+    if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
+  }
+
+  Pipe down, up;
+  if (!down.Open() || !up.Open()) return IoError("pipe");
+  const std::string complaints = profile + "/stderr";
+  std::vector<char*> arguments = Pointers(&command), variables = Pointers(&environment);
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) return IoError("fork");
+  if (pid == 0) {
+    // Between fork and exec nothing but system calls.
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(127);
+    const int null = open("/dev/null", O_RDWR);
+    const int log = open(complaints.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    // Neither end may be one of the two that the other is to become.
+    const int reads = fcntl(down.read, F_DUPFD, 10), writes = fcntl(up.write, F_DUPFD, 10);
+    dup2(null, 0);
+    dup2(null, 1);
+    dup2(log, 2);
+    dup2(reads, kBrowserReads);
+    dup2(writes, kBrowserWrites);
+    close_range(kBrowserWrites + 1, ~0U, 0);
+    execve(arguments[0], arguments.data(), variables.data());
+    _exit(127);
+  }
+  setpgid(pid, pid);
+  browser->pid_ = pid;
+  browser->cdp_ = std::make_unique<Cdp>(std::exchange(down.write, -1), std::exchange(up.read, -1));
+  return browser;
+}
+
+BrowserProcess::~BrowserProcess() {
+  if (pid_ > 0) {
+    if (cdp_ && !cdp_->gone()) cdp_->Send("", "Browser.close", {});
+    const auto until = Clock::now() + kEndWithin;
+    while (waitpid(pid_, nullptr, WNOHANG) == 0 && Clock::now() < until) {
+      if (cdp_ && !cdp_->gone()) {
+        static_cast<void>(cdp_->Run(Clock::now() + std::chrono::milliseconds(50), [] { return false; }));
+      } else {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+    }
+    kill(-pid_, SIGKILL);  // renderers and helpers too
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  cdp_.reset();
+  std::error_code ignored;
+  if (!profile_.empty()) fs::remove_all(profile_, ignored);
+}
+
+std::string BrowserProcess::Complaints() const {
+  std::error_code failed;
+  const std::string path = profile_ + "/stderr";
+  const auto size = fs::file_size(path, failed);
+  if (failed) return {};
+  auto text = ReadWholeFile(path, size + kComplaintsMax);
+  if (!text) return {};
+  return text->size() > kComplaintsMax ? text->substr(text->size() - kComplaintsMax) : *text;
+}
+
+}  // namespace cunzheng::capture

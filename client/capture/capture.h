@@ -1,0 +1,59 @@
+// One capture from an address to a WACZ: cleanliness first, then the browser, then the package's insides. Deposit and
+// outer package are the caller's.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/capture/browser_process.h"
+#include "client/capture/page_capture.h"
+#include "crypto/result.h"
+
+namespace cunzheng::capture {
+
+struct CaptureOptions {
+  std::string url;
+  BrowserOptions browser;
+  PageLimits page;
+  ExchangeLimits exchanges;
+  bool phone = false;            // a phone's viewport, touch and user agent
+  bool allow_local = false;      // private, loopback and link-local addresses too
+  std::string operator_account;  // hex, for the operation log; may be empty
+  std::string tool;              // "cunzheng/0.1.0"
+  std::string tool_program;      // path of the running program, whose digest goes into the log; empty: /proc/self/exe
+  // The checkpoint that the manifest will embed, for the log; and how a fresh one is fetched during long captures.
+  std::optional<std::string> checkpoint;
+  std::function<Result<std::string>()> fetch_checkpoint;
+  std::chrono::seconds rebind_every{300};
+};
+
+enum class Outcome { kComplete, kIncomplete, kPartial };
+std::string_view OutcomeName(Outcome outcome);  // complete, incomplete, partial
+
+struct CaptureSummary {
+  Outcome outcome = Outcome::kPartial;
+  std::string final_url, title;
+  std::string stopped;  // why it ended: "settled", "interrupted", "load_limit", "crashed", …
+  uint64_t began_unix_us = 0, ended_unix_us = 0;
+  uint64_t exchanges = 0, bodies = 0, bodies_missed = 0, body_bytes = 0;
+  int status = 0;       // of the page's own response; 0: none came
+  std::string failure;  // "net::ERR_…" when it could not be loaded
+  std::string tool;     // name, version and digest, as the manifest has it
+};
+
+// Progress: a step of the operation log as it happens.
+using StepObserver = std::function<void(const OperationStep&)>;
+
+// Writes the WACZ to `wacz_path`, which must not exist. `stop` ends the capture early; what there is becomes a valid,
+// partial WACZ. Errors: kUsage (the address), kNotFound (no Chromium), kUnreachable (the browser ended before there was
+// anything), kIo, kTooLarge, kAlreadyExists. A page that cannot be loaded is no error.
+Result<CaptureSummary> CapturePage(const CaptureOptions& options, const std::string& wacz_path, const StepObserver& on_step,
+                                   const std::function<bool()>& stop);
+
+}  // namespace cunzheng::capture
