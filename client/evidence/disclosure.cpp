@@ -155,7 +155,7 @@ Result<void> WriteDisclosure(const std::string& path, const ZipReader& package,
     if (member == nullptr || offset > member->length || part.length > member->length - offset) {
       return Wrong(Errc::kNotFound, part.Name(), "is in the list of parts, and not in the WACZ");
     }
-    RETURN_IF_ERROR(zip.AddSource(ShownMember(part), *PartOf(wacz.Source(*member), offset, part.length)));
+    RETURN_IF_ERROR(zip.Add(ShownMember(part), *PartOf(wacz.Source(*member), offset, part.length)));
   }
   return zip.Finish(replace);
 }

@@ -179,7 +179,7 @@ Result<void> AddReceipt(const std::string& path, std::string_view receipt) {
   texts.receipt = ledger::EncodeReceipt(decoded);
   ASSIGN_OR_RETURN(ZipWriter zip, ZipWriter::Create(path));
   RETURN_IF_ERROR(zip.Add(kReadmeMember, kPackageReadme));
-  RETURN_IF_ERROR(zip.AddSource(kWaczMember, *old.Source(*wacz)));
+  RETURN_IF_ERROR(zip.Add(kWaczMember, *old.Source(*wacz)));
   RETURN_IF_ERROR(AddTexts(&zip, texts));
   return zip.Finish(true);
 }
