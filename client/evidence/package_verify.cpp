@@ -81,7 +81,9 @@ Result<void> CheckMembers(const ZipReader& zip,
   return {};
 }
 
-Result<void> CheckReadme(const ZipReader& zip, std::string_view readme) {
+// The CRC-32s, by which other programs judge, and the text that belongs to the format.
+Result<void> CheckFrame(const ZipReader& zip, std::string_view readme) {
+  for (const ZipMember& member : zip.members()) RETURN_IF_ERROR(zip.CheckCrc(member));
   ASSIGN_OR_RETURN(const std::string text, ReadMember(zip, kReadmeMember, 64 << 10));
   if (text == readme) return {};
   return Wrong(Errc::kDigestMismatch, kReadmeMember, "is not the text that belongs to the format");
@@ -230,7 +232,7 @@ Result<PackageReport> VerifyPackage(const std::shared_ptr<ByteSource>& source,
                                   {kReceiptMember, true},
                                   {kTrustMember, true}},
                                  false));
-    return CheckReadme(*zip, kPackageReadme);
+    return CheckFrame(*zip, kPackageReadme);
   }));
   RETURN_IF_ERROR(checks.Run(CheckId::kManifest, [&]() -> Result<void> {
     ASSIGN_OR_RETURN(papers, ReadPapers(*zip, receipt));
@@ -296,7 +298,7 @@ Result<PackageReport> VerifyDisclosure(const std::shared_ptr<ByteSource>& source
                                   {kReceiptMember, false},
                                   {kTrustMember, true}},
                                  true));
-    return CheckReadme(*zip, kDisclosureReadme);
+    return CheckFrame(*zip, kDisclosureReadme);
   }));
   RETURN_IF_ERROR(checks.Run(CheckId::kManifest, [&]() -> Result<void> {
     ASSIGN_OR_RETURN(papers, ReadPapers(*zip, std::nullopt));
