@@ -18,11 +18,6 @@ char Lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-bool SameName(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return Lower(x) == Lower(y); });
-}
-
 bool IsName(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= '0' && c <= '9') || (Lower(c) >= 'a' && Lower(c) <= 'z') || c == '-' || c == '_';
@@ -52,7 +47,7 @@ Result<void> CheckDigest(const WarcRecord& record, std::string_view name, std::s
 }
 
 bool MayRepeat(std::string_view name) {
-  return SameName(name, "WARC-Concurrent-To") || SameName(name, "WARC-Protocol");
+  return SameHeaderName(name, "WARC-Concurrent-To") || SameHeaderName(name, "WARC-Protocol");
 }
 
 std::optional<uint64_t> ParseLength(std::string_view text) {
@@ -80,13 +75,13 @@ Result<void> TakeHeaders(std::string_view* bytes, WarcRecord* record, std::optio
     }
     const std::string_view name = line.substr(0, colon), value = line.substr(colon + 2);
     if (*length) return Wrong("Content-Length: must be the last header");
-    if (SameName(name, kLengthName)) {
+    if (SameHeaderName(name, kLengthName)) {
       *length = name == kLengthName ? ParseLength(value) : std::nullopt;
       if (!*length) return Wrong("Content-Length: must be spelled so, with a decimal number");
       continue;
     }
     const bool there = std::any_of(record->headers.begin(), record->headers.end(),
-                                   [name](const auto& header) { return SameName(header.first, name); });
+                                   [name](const auto& header) { return SameHeaderName(header.first, name); });
     if (there && !MayRepeat(name)) return Wrong(std::string(name) + ": there twice");
     if (record->headers.size() == kWarcHeadersMax) return Wrong("must have at most 64 headers");
     record->Set(std::string(name), std::string(value));
@@ -104,9 +99,14 @@ std::string RandomUrn() {
 
 }  // namespace
 
+bool SameHeaderName(std::string_view a, std::string_view b) {
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return Lower(x) == Lower(y); });
+}
+
 std::string_view WarcRecord::Header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
-    if (SameName(key, name)) return value;
+    if (SameHeaderName(key, name)) return value;
   }
   return {};
 }

@@ -17,6 +17,9 @@ namespace cunzheng::evidence {
 inline constexpr size_t kWarcHeaderBytesMax = 64 << 10;
 inline constexpr size_t kWarcHeadersMax = 64;
 
+// Names of headers are the same in any case.
+bool SameHeaderName(std::string_view a, std::string_view b);
+
 struct WarcRecord {
   std::vector<std::pair<std::string, std::string>> headers;  // without Content-Length, which is the block's
   std::string block;
