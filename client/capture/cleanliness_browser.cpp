@@ -102,7 +102,8 @@ CleanlinessItem LookAtBrowser(const Machine& machine) {
   // Debian's script takes these in before it starts the browser.
   json::Array meddling;
   for (const std::string& name : machine.Names("/etc/chromium.d")) {
-    for (const std::string_view line : Lines(machine.Text("/etc/chromium.d/" + name))) {
+    const std::string text = machine.Text("/etc/chromium.d/" + name);
+    for (const std::string_view line : Lines(text)) {
       const auto words = Words(line);
       if (words.empty() || words[0].starts_with("#")) continue;
       for (const std::string_view flag : kMeddlingFlags) {

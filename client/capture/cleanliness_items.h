@@ -36,8 +36,11 @@ class Machine {
   mutable uint64_t digested_bytes_ = 0;
 };
 
+// Views of `text`, which must outlive them.
 std::vector<std::string_view> Lines(std::string_view text);
+std::vector<std::string_view> Lines(std::string&&) = delete;
 std::vector<std::string_view> Words(std::string_view text);
+std::vector<std::string_view> Words(std::string&&) = delete;
 
 // Any text as a fact.
 json::Value Fact(std::string_view text);

@@ -47,7 +47,8 @@ std::string ValueOf(std::string_view text, std::string_view key) {
 
 std::map<uint64_t, std::string> UserNames(const Machine& machine) {
   std::map<uint64_t, std::string> names;
-  for (const std::string_view line : Lines(machine.Text("/etc/passwd"))) {
+  const std::string text = machine.Text("/etc/passwd");
+  for (const std::string_view line : Lines(text)) {
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second == std::string_view::npos) continue;
     names.emplace(std::strtoull(std::string(line.substr(second + 1)).c_str(), nullptr, 10),
@@ -203,7 +204,8 @@ CleanlinessItem LookAtProcesses(const Machine& machine) {
     const std::string name = machine.FirstLine(folder + "/comm");
     if (name.empty()) continue;  // it has ended meanwhile
     json::Object process{{"pid", pid}, {"name", Fact(name)}};
-    for (const std::string_view line : Lines(machine.Text(folder + "/status"))) {
+    const std::string status = machine.Text(folder + "/status");
+    for (const std::string_view line : Lines(status)) {
       const auto words = Words(line);
       if (words.size() < 2 || words[0] != "Uid:") continue;
       const uint64_t uid = std::strtoull(std::string(words[1]).c_str(), nullptr, 10);

@@ -161,8 +161,8 @@ CleanlinessItem LookAtHosts(const Machine& machine) {
   } else if (other_lines > 0) {
     item.state = ItemState::kNotice;
     item.zh = "hosts 文件另有 " + std::to_string(other_lines) + " 行非标准条目，均不涉及所取证的主机。";
-    item.en = "The hosts file has " + std::to_string(other_lines) +
-              " further lines; none of them names the host that is captured.";
+    item.en = "The hosts file has lines of its own (" + std::to_string(other_lines) +
+              "); none of them names the host that is captured.";
   }
   return item;
 }
@@ -206,7 +206,8 @@ CleanlinessItem LookAtDns(const Machine& machine) {
                        "The address has no host name that would be looked up.",
                        {}};
   std::vector<std::string> configured;
-  for (const std::string_view line : Lines(machine.Text("/etc/resolv.conf"))) {
+  const std::string text = machine.Text("/etc/resolv.conf");
+  for (const std::string_view line : Lines(text)) {
     const auto words = Words(line);
     if (words.size() >= 2 && words[0] == "nameserver" && configured.size() < 8)
       configured.emplace_back(words[1]);
@@ -256,6 +257,10 @@ CleanlinessItem LookAtDns(const Machine& machine) {
     item.state = ItemState::kWarning;
     item.zh = "系统解析的地址与其他域名服务器的答复相矛盾（一致 " + of_zh + "）。";
     item.en = "What the system resolves contradicts other name servers (" + of_zh + " agree).";
+  } else if (own.addresses.empty()) {
+    item.state = ItemState::kNotice;
+    item.zh = "系统解析器未给出任何地址（与其他域名服务器一致 " + of_zh + "）。";
+    item.en = "The system's resolver gives no address (" + of_zh + " of the other name servers agree).";
   } else if (agreeing < compared) {
     item.state = ItemState::kNotice;
     item.zh = "部分域名服务器给出其他地址（一致 " + of_zh + "），内容分发网络常见此情形。";
