@@ -187,11 +187,12 @@ Result<void> VerifyRun::VerifyPackaged(const Item& item, Progress& progress) {
   if (item.disclosure()) {
     ASSIGN_OR_RETURN(report, evidence::VerifyDisclosure(source, trust));
   } else {
-    std::optional<std::string> receipt;
+    evidence::OutsideReceipt outside;
     if (Exists(item.receipt_path)) {
-      ASSIGN_OR_RETURN(receipt, ReadWholeFile(item.receipt_path, ledger::kReceiptLengthMax));
+      ASSIGN_OR_RETURN(outside.text, ReadWholeFile(item.receipt_path, ledger::kReceiptLengthMax));
+      outside.instead = !options_.receipt.empty();
     }
-    ASSIGN_OR_RETURN(report, evidence::VerifyPackage(source, receipt, trust, [&](uint64_t bytes) {
+    ASSIGN_OR_RETURN(report, evidence::VerifyPackage(source, outside, trust, [&](uint64_t bytes) {
                        progress.Update(std::min(bytes, item.length));
                        return !Interrupted();
                      }));

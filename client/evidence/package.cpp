@@ -184,4 +184,18 @@ Result<void> AddReceipt(const std::string& path, std::string_view receipt) {
   return zip.Finish(true);
 }
 
+Result<FileDigest> DigestEvidence(const std::string& path, const DigestProgress& progress) {
+  ASSIGN_OR_RETURN(const auto source, OpenFileSource(path));
+  ASSIGN_OR_RETURN(const ZipReader zip, ZipReader::Open(source));
+  const ZipMember* wacz = zip.Find(kWaczMember);
+  if (wacz == nullptr) return Error{Errc::kNotFound, path + ": " + std::string(kWaczMember) + ": is not in the package"};
+  return DigestSource(*zip.Source(*wacz), progress);
+}
+
+Result<std::string> ReadReceipt(const std::string& path) {
+  ASSIGN_OR_RETURN(const auto source, OpenFileSource(path));
+  ASSIGN_OR_RETURN(const ZipReader zip, ZipReader::Open(source));
+  return ReadMember(zip, kReceiptMember, ledger::kReceiptLengthMax);
+}
+
 }  // namespace cunzheng::evidence

@@ -61,6 +61,10 @@ Result<void> WritePackage(const std::string& path, const std::string& wacz_path,
 // ZipWriter's.
 Result<void> AddReceipt(const std::string& path, std::string_view receipt);
 
+// What the record's digests are of, and the receipt, without checking either. Errors: kNotFound, kIo, kInvalidValue.
+Result<FileDigest> DigestEvidence(const std::string& path, const DigestProgress& progress = {});
+Result<std::string> ReadReceipt(const std::string& path);
+
 // Some of a package's parts, by index in its list. Errors: kNotFound (no receipt in the package),
 // kIndexOutOfRange, decode errors, ZipWriter's.
 Result<void> WriteDisclosure(const std::string& path, const ZipReader& package,
@@ -101,11 +105,15 @@ struct PackageReport {
 // The trust file to judge a receipt by; null: none is pinned.
 using TrustFinder = std::function<Result<const ledger::Trust*>(std::string_view receipt)>;
 
-// Checks all of a package. `receipt` is one from beside it, for a package that has none inside; it comes
-// first. Errors: kIo, kInterrupted; the trust finder's. Everything else is in the report.
-Result<PackageReport> VerifyPackage(const std::shared_ptr<ByteSource>& source,
-                                    const std::optional<std::string>& receipt, const TrustFinder& trust,
-                                    const DigestProgress& progress = {});
+// A receipt from outside of the package: one that came later, or was renewed since.
+struct OutsideReceipt {
+  std::optional<std::string> text;
+  bool instead = false;  // of the one inside; else only when there is none
+};
+
+// Checks all of a package. Errors: kIo, kInterrupted; the trust finder's. Everything else is in the report.
+Result<PackageReport> VerifyPackage(const std::shared_ptr<ByteSource>& source, const OutsideReceipt& outside,
+                                    const TrustFinder& trust, const DigestProgress& progress = {});
 Result<PackageReport> VerifyDisclosure(const std::shared_ptr<ByteSource>& source, const TrustFinder& trust);
 
 // As verify::ReportToText and ReportToJson.

@@ -97,13 +97,13 @@ struct Papers {
   CaptureFacts facts;
 };
 
-Result<Papers> ReadPapers(const ZipReader& zip, const std::optional<std::string>& outside_receipt) {
+Result<Papers> ReadPapers(const ZipReader& zip, const OutsideReceipt& outside) {
   Papers papers;
   ASSIGN_OR_RETURN(papers.manifest_text, ReadMember(zip, kManifestMember, ledger::kManifestLengthMax));
   auto manifest = ledger::DecodeManifest(papers.manifest_text);
   if (!manifest) return In(kManifestMember, manifest.error());
   papers.manifest = std::move(manifest).value();
-  papers.receipt = outside_receipt;
+  papers.receipt = outside.text;
   if (zip.Find(kReceiptMember) != nullptr) {
     ASSIGN_OR_RETURN(const std::string text, ReadMember(zip, kReceiptMember, ledger::kReceiptLengthMax));
     const auto receipt = ledger::DecodeReceipt(text);
@@ -111,7 +111,7 @@ Result<Papers> ReadPapers(const ZipReader& zip, const std::optional<std::string>
     if (ledger::EncodeReceipt(*receipt) != text) {
       return Wrong(Errc::kNotCanonical, kReceiptMember, "is not in the form in which receipts are written");
     }
-    if (!papers.receipt) papers.receipt = text;
+    if (!outside.text || !outside.instead) papers.receipt = text;
   }
   if (papers.receipt) {
     const auto receipt = ledger::DecodeReceipt(*papers.receipt);
@@ -213,9 +213,8 @@ void NoReceipt(PackageReport* report) {
 
 }  // namespace
 
-Result<PackageReport> VerifyPackage(const std::shared_ptr<ByteSource>& source,
-                                    const std::optional<std::string>& receipt, const TrustFinder& trust,
-                                    const DigestProgress& progress) {
+Result<PackageReport> VerifyPackage(const std::shared_ptr<ByteSource>& source, const OutsideReceipt& outside,
+                                    const TrustFinder& trust, const DigestProgress& progress) {
   PackageReport report;
   Checks checks(&report);
   std::optional<ZipReader> zip, wacz;
@@ -235,7 +234,7 @@ Result<PackageReport> VerifyPackage(const std::shared_ptr<ByteSource>& source,
     return CheckFrame(*zip, kPackageReadme);
   }));
   RETURN_IF_ERROR(checks.Run(CheckId::kManifest, [&]() -> Result<void> {
-    ASSIGN_OR_RETURN(papers, ReadPapers(*zip, receipt));
+    ASSIGN_OR_RETURN(papers, ReadPapers(*zip, outside));
     report.facts = papers.facts;
     return {};
   }));
@@ -301,7 +300,7 @@ Result<PackageReport> VerifyDisclosure(const std::shared_ptr<ByteSource>& source
     return CheckFrame(*zip, kDisclosureReadme);
   }));
   RETURN_IF_ERROR(checks.Run(CheckId::kManifest, [&]() -> Result<void> {
-    ASSIGN_OR_RETURN(papers, ReadPapers(*zip, std::nullopt));
+    ASSIGN_OR_RETURN(papers, ReadPapers(*zip, {}));
     report.facts = papers.facts;
     return {};
   }));

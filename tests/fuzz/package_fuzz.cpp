@@ -1,7 +1,7 @@
-// Any bytes as a package and as a disclosure: the checks end in a verdict that can be told, which without a pinned trust
-// file is never "valid". The first byte chooses whether the rest is taken as it is or as one member of a container whose
-// form is right, so that the mutations reach beneath it; lists of parts and reports that are accepted are the same when
-// they are written anew.
+// Any bytes as a package and as a disclosure: the checks end in a verdict that can be told, which without a
+// pinned trust file is never "valid". The first byte chooses whether the rest is taken as it is or as one
+// member of a container whose form is right, so that the mutations reach beneath it; lists of parts and
+// reports that are accepted are the same when they are written anew.
 #include <unistd.h>
 
 #include <cstdio>
@@ -26,7 +26,7 @@ void Tell(const Result<PackageReport>& report) {
 }
 
 void Verify(const std::string& bytes) {
-  Tell(VerifyPackage(MemorySource(bytes), std::nullopt, kNobody));
+  Tell(VerifyPackage(MemorySource(bytes), {}, kNobody));
   Tell(VerifyDisclosure(MemorySource(bytes), kNobody));
 }
 

@@ -109,7 +109,7 @@ const TrustFinder kNobody = [](std::string_view) -> Result<const ledger::Trust*>
 PackageReport Verified(const std::string& path) {
   auto source = OpenFileSource(path);
   REQUIRE(source);
-  auto report = VerifyPackage(*source, std::nullopt, kNobody);
+  auto report = VerifyPackage(*source, {}, kNobody);
   REQUIRE_MESSAGE(report, report.error().ToString());
   return std::move(report).value();
 }
