@@ -5,12 +5,31 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 
+#include "client/evidence/spool.h"
 #include "client/evidence/zip.h"
 
 namespace cunzheng::evidence {
 namespace {
+
+Error IoError(const std::string& path, int code) {
+  return {Errc::kIo, path + ": " + std::system_category().message(code)};
+}
+
+// Exactly `length` bytes of an open file.
+Result<std::string> ReadAt(const std::string& path, int fd, uint64_t offset, size_t length) {
+  std::string bytes(length, '\0');
+  for (size_t done = 0; done < length;) {
+    const ssize_t got = pread(fd, bytes.data() + done, length - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return IoError(path, errno);
+    if (got == 0) return Error{Errc::kIo, path + ": ends too early"};
+    done += static_cast<size_t>(got);
+  }
+  return bytes;
+}
 
 class FileSource final : public ByteSource {
  public:
@@ -21,15 +40,7 @@ class FileSource final : public ByteSource {
 
   uint64_t length() const override { return length_; }
   Result<std::string> Read(uint64_t offset, size_t length) const override {
-    std::string bytes(length, '\0');
-    for (size_t done = 0; done < length;) {
-      const ssize_t got = pread(fd_, bytes.data() + done, length - done, static_cast<off_t>(offset + done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return Error{Errc::kIo, path_ + ": " + std::system_category().message(errno)};
-      if (got == 0) return Error{Errc::kIo, path_ + ": ends too early"};
-      done += static_cast<size_t>(got);
-    }
-    return bytes;
+    return ReadAt(path_, fd_, offset, length);
   }
 
  private:
@@ -73,19 +84,43 @@ class PartSource final : public ByteSource {
 }  // namespace
 
 Result<std::shared_ptr<ByteSource>> OpenFileSource(const std::string& path) {
-  const auto failed = [&path](int code) {
-    return Error{Errc::kIo, path + ": " + std::system_category().message(code)};
-  };
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (fd < 0) return failed(errno);
+  if (fd < 0) return IoError(path, errno);
   struct stat status {};
   const int code = fstat(fd, &status) != 0 ? errno : S_ISDIR(status.st_mode) ? EISDIR : 0;
   if (code != 0 || !S_ISREG(status.st_mode)) {
     close(fd);
-    return code != 0 ? failed(code) : Error{Errc::kIo, path + ": is no regular file"};
+    return code != 0 ? IoError(path, code) : Error{Errc::kIo, path + ": is no regular file"};
   }
   return std::shared_ptr<ByteSource>(
       std::make_shared<FileSource>(path, fd, static_cast<uint64_t>(status.st_size)));
+}
+
+Result<std::unique_ptr<Spool>> Spool::Create(const std::string& path) {
+  std::string name = path + ".tmp-XXXXXX";
+  const int fd = mkostemp(name.data(), O_CLOEXEC);
+  if (fd < 0) return IoError(path, errno);
+  unlink(name.c_str());
+  return std::unique_ptr<Spool>(new Spool(path, fd));
+}
+
+Spool::~Spool() {
+  close(fd_);
+}
+
+Result<void> Spool::Append(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(length_));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return IoError(path_, errno);
+    bytes.remove_prefix(static_cast<size_t>(put));
+    length_ += static_cast<uint64_t>(put);
+  }
+  return {};
+}
+
+Result<std::string> Spool::Read(uint64_t offset, size_t length) const {
+  return ReadAt(path_, fd_, offset, length);
 }
 
 std::shared_ptr<ByteSource> MemorySource(std::string bytes) {

@@ -1,13 +1,8 @@
 #include "client/evidence/wacz.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <system_error>
 
+#include "client/evidence/spool.h"
 #include "client/evidence/wacz_index.h"
 #include "client/evidence/wacz_text.h"
 #include "crypto/digest.h"
@@ -15,55 +10,6 @@
 
 namespace cunzheng::evidence {
 namespace {
-
-// A temporary file without a name, beside the one that will be made of it: nothing is left of it whatever
-// happens.
-class Spool final : public ByteSource {
- public:
-  // Errors: kIo.
-  static Result<std::unique_ptr<Spool>> Create(const std::string& path) {
-    std::string name = path + ".tmp-XXXXXX";
-    const int fd = mkostemp(name.data(), O_CLOEXEC);
-    if (fd < 0) return IoError(path, errno);
-    unlink(name.c_str());
-    return std::unique_ptr<Spool>(new Spool(path, fd));
-  }
-  ~Spool() override { close(fd_); }
-  Spool(const Spool&) = delete;
-  Spool& operator=(const Spool&) = delete;
-
-  Result<void> Append(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t put = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(length_));
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) return IoError(path_, errno);
-      bytes.remove_prefix(static_cast<size_t>(put));
-      length_ += static_cast<uint64_t>(put);
-    }
-    return {};
-  }
-  uint64_t length() const override { return length_; }
-  Result<std::string> Read(uint64_t offset, size_t length) const override {
-    std::string bytes(length, '\0');
-    for (size_t done = 0; done < length;) {
-      const ssize_t got = pread(fd_, bytes.data() + done, length - done, static_cast<off_t>(offset + done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) return IoError(path_, got < 0 ? errno : EIO);
-      done += static_cast<size_t>(got);
-    }
-    return bytes;
-  }
-
- private:
-  Spool(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
-  static Error IoError(const std::string& path, int code) {
-    return {Errc::kIo, path + ": " + std::system_category().message(code)};
-  }
-
-  const std::string path_;
-  const int fd_;
-  uint64_t length_ = 0;
-};
 
 // On one line of well-formed UTF-8, cut to `length_max` bytes at a character's end.
 std::string Clean(std::string_view text, size_t length_max) {

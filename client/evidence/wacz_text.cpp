@@ -53,23 +53,6 @@ bool IsUrl(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-}  // namespace
-
-std::string EncodeCdxjLine(const CdxjLine& line) {
-  bj::object json{{"url", line.url},
-                  {"digest", line.digest},
-                  {"mime", line.mime},
-                  {"filename", View(BaseName(kWaczArchive))},
-                  {"offset", line.offset},
-                  {"length", line.length},
-                  {"recordDigest", line.record_digest},
-                  {"status", line.status}};
-  if (!line.method.empty()) json["method"] = line.method;
-  return line.key + " " + line.time + " " + bj::serialize(json);
-}
-
-namespace {
-
 // Key, time and JSON of a line.
 struct LineParts {
   std::string_view key, time;
@@ -87,6 +70,19 @@ Result<LineParts> ParseLine(std::string_view line) {
 }
 
 }  // namespace
+
+std::string EncodeCdxjLine(const CdxjLine& line) {
+  bj::object json{{"url", line.url},
+                  {"digest", line.digest},
+                  {"mime", line.mime},
+                  {"filename", View(BaseName(kWaczArchive))},
+                  {"offset", line.offset},
+                  {"length", line.length},
+                  {"recordDigest", line.record_digest},
+                  {"status", line.status}};
+  if (!line.method.empty()) json["method"] = line.method;
+  return line.key + " " + line.time + " " + bj::serialize(json);
+}
 
 Result<uint64_t> CdxjOffset(std::string_view line) {
   ASSIGN_OR_RETURN(const LineParts parts, ParseLine(line));
@@ -233,6 +229,7 @@ Result<Package> DecodePackage(std::string_view text) {
                   .main_url = String(json, "mainPageUrl", &error),
                   .main_time = String(json, "mainPageDate", &error),
                   .resources = {}};
+  if (error) return *error;
   const bj::value* resources = json.if_contains("resources");
   if (resources == nullptr || !resources->is_array()) return Wrong("resources: must be an array");
   for (const auto& value : resources->as_array()) {
@@ -244,7 +241,6 @@ Result<Package> DecodePackage(std::string_view text) {
                                  .bytes = Number(item, "bytes", &error)});
     if (error) return Wrong(what + "." + error->detail);
   }
-  if (error) return *error;
   if (package.title.size() > kWaczTitleBytesMax) return Wrong("title: must be at most 1,024 bytes");
   if (package.software.empty() || package.software.size() > 255)
     return Wrong("software: must be 1 to 255 bytes");
