@@ -169,9 +169,9 @@ Result<void> RunWacz(const ZipReader& wacz, const DigestProgress& progress, Pack
       outcome = found.error();
     }
   }
-  for (const auto& [id, last] : kStages) {
-    RETURN_IF_ERROR(checks->Run(id, [&]() -> Result<void> {
-      if (!outcome && reached <= last) return outcome.error();
+  for (const Stage& stage : kStages) {
+    RETURN_IF_ERROR(checks->Run(stage.id, [&]() -> Result<void> {
+      if (!outcome && reached <= stage.last) return outcome.error();
       return {};
     }));
   }
