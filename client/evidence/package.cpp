@@ -188,7 +188,8 @@ Result<FileDigest> DigestEvidence(const std::string& path, const DigestProgress&
   ASSIGN_OR_RETURN(const auto source, OpenFileSource(path));
   ASSIGN_OR_RETURN(const ZipReader zip, ZipReader::Open(source));
   const ZipMember* wacz = zip.Find(kWaczMember);
-  if (wacz == nullptr) return Error{Errc::kNotFound, path + ": " + std::string(kWaczMember) + ": is not in the package"};
+  if (wacz == nullptr)
+    return Error{Errc::kNotFound, path + ": " + std::string(kWaczMember) + ": is not in the package"};
   return DigestSource(*zip.Source(*wacz), progress);
 }
 

@@ -61,7 +61,8 @@ Result<void> WritePackage(const std::string& path, const std::string& wacz_path,
 // ZipWriter's.
 Result<void> AddReceipt(const std::string& path, std::string_view receipt);
 
-// What the record's digests are of, and the receipt, without checking either. Errors: kNotFound, kIo, kInvalidValue.
+// What the record's digests are of, and the receipt, without checking either. Errors: kNotFound, kIo,
+// kInvalidValue.
 Result<FileDigest> DigestEvidence(const std::string& path, const DigestProgress& progress = {});
 Result<std::string> ReadReceipt(const std::string& path);
 
@@ -99,7 +100,8 @@ struct PackageReport {
   std::optional<WaczReport> wacz;
   std::optional<CompletenessReport> completeness;
   std::optional<CleanlinessReport> cleanliness;
-  std::vector<Part> shown;  // of a disclosure
+  std::vector<Part> shown;       // of a disclosure
+  std::string hint_fingerprint;  // of the trust file in the package, which proves nothing by itself
 };
 
 // The trust file to judge a receipt by; null: none is pinned.

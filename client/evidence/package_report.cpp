@@ -87,6 +87,14 @@ class TextReport {
     Capture();
     Checks();
     Shown();
+    if (report_.receipt.verdict == verify::Verdict::kTrustNotEstablished &&
+        !report_.hint_fingerprint.empty()) {
+      Field({"Trust file in the package, no proof by itself; compare its fingerprint with the one that the "
+             "institutions "
+             "publish, then `cunzheng trust pin`",
+             "包内信任文件（本身不构成证明；请与各机构公布的指纹核对后执行 `cunzheng trust pin`）"},
+            report_.hint_fingerprint);
+    }
     if (report_.without_receipt) {
       Verdict();
     } else {

@@ -95,6 +95,7 @@ struct Papers {
   ledger::Manifest manifest;
   std::optional<std::string> receipt;
   CaptureFacts facts;
+  std::string hint_fingerprint;
 };
 
 Result<Papers> ReadPapers(const ZipReader& zip, const OutsideReceipt& outside) {
@@ -133,6 +134,8 @@ Result<Papers> ReadPapers(const ZipReader& zip, const OutsideReceipt& outside) {
     if (Sha256(AsBytes(text)) != *papers.facts.trust_sha256) {
       return Wrong(Errc::kDigestMismatch, kTrustMember, "is not the one that the manifest names");
     }
+    if (const auto trust = ledger::DecodeTrust(text))
+      papers.hint_fingerprint = ledger::TrustFingerprint(*trust);
   }
   return papers;
 }
@@ -236,6 +239,7 @@ Result<PackageReport> VerifyPackage(const std::shared_ptr<ByteSource>& source, c
   RETURN_IF_ERROR(checks.Run(CheckId::kManifest, [&]() -> Result<void> {
     ASSIGN_OR_RETURN(papers, ReadPapers(*zip, outside));
     report.facts = papers.facts;
+    report.hint_fingerprint = papers.hint_fingerprint;
     return {};
   }));
   RETURN_IF_ERROR(checks.Run(CheckId::kParts, [&]() -> Result<void> {
@@ -302,6 +306,7 @@ Result<PackageReport> VerifyDisclosure(const std::shared_ptr<ByteSource>& source
   RETURN_IF_ERROR(checks.Run(CheckId::kManifest, [&]() -> Result<void> {
     ASSIGN_OR_RETURN(papers, ReadPapers(*zip, {}));
     report.facts = papers.facts;
+    report.hint_fingerprint = papers.hint_fingerprint;
     return {};
   }));
   RETURN_IF_ERROR(checks.Run(CheckId::kProofs, [&]() -> Result<void> {
