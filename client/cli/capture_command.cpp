@@ -121,7 +121,7 @@ Result<void> CaptureCommand::CaptureOne(const Job& job, DepositReport& report) {
   if (Interrupted()) return Error{Errc::kInterrupted, "stopped; run the same command again to go on"};
   const Scrap wacz(std::string(PackageStem(job.path)) + ".unfinished.wacz");
   ASSIGN_OR_RETURN(const capture::CaptureSummary summary, run_.Drive(job.url, wacz.path()));
-  return run_.Pack(job.url, wacz.path(), job.path, summary, report);
+  return run_.Pack(wacz.path(), job.path, summary, report);
 }
 
 int CaptureCommand::Run() {

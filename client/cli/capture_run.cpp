@@ -100,17 +100,17 @@ Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::stri
   return summary;
 }
 
-Result<CaptureRun::Papers> CaptureRun::Prepare(const std::string& url, const std::string& wacz,
-                                               const std::string& path, const CaptureSummary& summary) const {
+Result<CaptureRun::Papers> CaptureRun::Prepare(const std::string& wacz, const std::string& path,
+                                               const CaptureSummary& summary) const {
   ASSIGN_OR_RETURN(const auto source, evidence::OpenFileSource(wacz));
   ASSIGN_OR_RETURN(const evidence::ZipReader zip, evidence::ZipReader::Open(source));
   ASSIGN_OR_RETURN(const auto parts, evidence::ListParts(zip));
   evidence::CaptureFacts facts;
   facts.capture = "page";
-  if (url.size() > evidence::kFactsUrlBytesMax) {
-    facts.url_sha256 = Sha256(AsBytes(url));
+  if (summary.url.size() > evidence::kFactsUrlBytesMax) {
+    facts.url_sha256 = Sha256(AsBytes(summary.url));
   } else {
-    facts.url = url;
+    facts.url = summary.url;
   }
   facts.outcome = capture::OutcomeName(summary.outcome);
   facts.tool = summary.tool;
@@ -157,9 +157,9 @@ Result<void> CaptureRun::Deposit(const std::string& path, client::QueuedItem ite
   return {};
 }
 
-Result<void> CaptureRun::Pack(const std::string& url, const std::string& wacz, const std::string& path,
-                              const CaptureSummary& summary, DepositReport& report) {
-  ASSIGN_OR_RETURN(Papers papers, Prepare(url, wacz, path, summary));
+Result<void> CaptureRun::Pack(const std::string& wacz, const std::string& path, const CaptureSummary& summary,
+                              DepositReport& report) {
+  ASSIGN_OR_RETURN(Papers papers, Prepare(wacz, path, summary));
   RETURN_IF_ERROR(evidence::WritePackage(path, wacz, papers.texts, false));
   report.Captured(
       path, std::string(capture::OutcomeName(summary.outcome)) + ", HTTP " + std::to_string(summary.status) +

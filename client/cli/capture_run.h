@@ -54,8 +54,8 @@ class CaptureRun {
   Result<capture::CaptureSummary> Drive(const std::string& url, const std::string& wacz);
   // Packs the WACZ as `path`, deposits it, and puts the receipt in. Errors: of the package and of the queue;
   // what became of the deposit is told to the report.
-  Result<void> Pack(const std::string& url, const std::string& wacz, const std::string& path,
-                    const capture::CaptureSummary& summary, DepositReport& report);
+  Result<void> Pack(const std::string& wacz, const std::string& path, const capture::CaptureSummary& summary,
+                    DepositReport& report);
 
   // Whether Ctrl-C ended a capture early; what there was is packed all the same.
   bool stopped() const { return stopped_; }
@@ -67,7 +67,7 @@ class CaptureRun {
     client::QueuedItem item;
     evidence::PackageTexts texts;
   };
-  Result<Papers> Prepare(const std::string& url, const std::string& wacz, const std::string& path,
+  Result<Papers> Prepare(const std::string& wacz, const std::string& path,
                          const capture::CaptureSummary& summary) const;
   Result<void> Deposit(const std::string& path, client::QueuedItem item, DepositReport& report);
   void Tell(const capture::OperationStep& step) const;
