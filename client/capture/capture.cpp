@@ -106,7 +106,7 @@ Result<void> AddExchanges(const std::vector<Exchange>& exchanges, evidence::Wacz
 
 Result<void> AddPictures(const PageResult& page, Contents* contents, OperationSteps* steps) {
   for (size_t i = 0; i < page.tiles.size(); i++) {
-    char name[32];
+    char name[48];
     std::snprintf(name, sizeof name, "screenshot-%03zu.png", i);
     RETURN_IF_ERROR(contents->Attach(name, page.tiles[i].png));
   }
