@@ -51,7 +51,7 @@ std::optional<std::string> RequestBodyOf(const json::object& request) {
 }
 
 bool IsOfNetwork(std::string_view url) {
-  for (const std::string_view scheme : {"data:", "blob:", "about:", "chrome-error:", "chrome-extension:", "devtools:"}) {
+  for (const std::string_view scheme : {"data:", "blob:", "about:", "chrome:", "chrome-error:", "chrome-extension:", "devtools:"}) {
     if (url.starts_with(scheme)) return false;
   }
   return true;

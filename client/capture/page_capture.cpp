@@ -29,8 +29,14 @@ uint64_t UnixUs() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
+// Everything that a site can start; not the windows of the browser's own face.
 json::object AutoAttach() {
-  return {{"autoAttach", true}, {"waitForDebuggerOnStart", true}, {"flatten", true}};
+  json::array filter;
+  for (const char* type : {"browser", "tab", "browser_ui", "webview"}) {
+    filter.push_back(json::object{{"type", type}, {"exclude", true}});
+  }
+  filter.push_back(json::object());
+  return {{"autoAttach", true}, {"waitForDebuggerOnStart", true}, {"flatten", true}, {"filter", std::move(filter)}};
 }
 
 }  // namespace

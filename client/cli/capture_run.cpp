@@ -151,6 +151,7 @@ Result<void> CaptureRun::Deposit(const std::string& path, client::QueuedItem ite
     ASSIGN_OR_RETURN(const std::string receipt, ReadWholeFile(receipt_path, ledger::kReceiptLengthMax));
     RETURN_IF_ERROR(evidence::AddReceipt(path, receipt));
     unlink(receipt_path.c_str());
+    batch.items.front().receipt_path = path;  // where it is now, for the report
   }
   report.Batch(batch, delivery);
   if (!delivery && client::IsTransient(delivery.error().code)) session_->offline = delivery.error();
