@@ -138,7 +138,7 @@ Result<void> CaptureRun::Deposit(const std::string& path, client::QueuedItem ite
   client::BatchBuilder builder(settings_.sealed, session_->view.batch_bytes_max);
   const std::string receipt_path = item.receipt_path;
   builder.Add(std::move(item));
-  const client::QueuedBatch batch =
+  client::QueuedBatch batch =
       builder.Sign(session_->node, session_->view.ledger, session_->key.account, session_->key.key, NowMs());
   ASSIGN_OR_RETURN(const client::ClaimedBatch claimed, session_->journal.Add(batch));
   if (session_->offline) {

@@ -277,7 +277,7 @@ class CaptureTest(unittest.TestCase):
         running = subprocess.Popen(["cunzheng", *map(str, self.command(self.url + "slow", "--out", path))],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env, cwd=self.work)
         for line in running.stderr:
-            if "navigat" in line or "load" in line:
+            if " open " in line:
                 break
         time.sleep(1)
         running.send_signal(signal.SIGINT)

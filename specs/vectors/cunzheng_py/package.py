@@ -59,7 +59,7 @@ def _digests(data):
 
 
 def _leaf(part):
-    return merkle.leaf_hash(jsonp.encode(part))
+    return merkle.leaf_hash(jsonp.encode(part).encode())
 
 
 def _papers(members, receipt_text):
