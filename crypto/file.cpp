@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
+#include <utility>
 
 namespace cunzheng {
 namespace {
@@ -34,27 +35,13 @@ class FileDescriptor {
   int fd_;
 };
 
-// Removes a temporary file unless it has been moved to its place.
-class Temporary {
- public:
-  explicit Temporary(std::string path) : path_(std::move(path)) {}
-  ~Temporary() {
-    if (!path_.empty()) unlink(path_.c_str());
-  }
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  void Release() { path_.clear(); }
-
- private:
-  std::string path_;
-};
-
-bool WriteAll(int fd, std::string_view bytes) {
+bool WriteAll(int fd, std::string_view bytes, uint64_t offset) {
   while (!bytes.empty()) {
-    const ssize_t put = write(fd, bytes.data(), bytes.size());
+    const ssize_t put = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return false;
     bytes.remove_prefix(static_cast<size_t>(put));
+    offset += static_cast<uint64_t>(put);
   }
   return true;
 }
@@ -109,23 +96,73 @@ Result<std::string> Read(const std::string& path, size_t length_max, mode_t mode
 
 }  // namespace
 
+Result<NewFile> NewFile::Create(std::string path, uint32_t mode) {
+  NewFile file;
+  std::string temporary_path = path + ".tmp-XXXXXX";
+  file.path_ = std::move(path);
+  file.fd_ = mkostemp(temporary_path.data(), O_CLOEXEC);
+  if (file.fd_ < 0) return IoError(file.path_, errno);
+  file.temporary_path_ = std::move(temporary_path);
+  if (fchmod(file.fd_, static_cast<mode_t>(mode)) != 0) return IoError(file.path_, errno);
+  return file;
+}
+
+NewFile::NewFile(NewFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_path_(std::exchange(other.temporary_path_, {})),
+      fd_(std::exchange(other.fd_, -1)),
+      length_(other.length_) {}
+
+NewFile& NewFile::operator=(NewFile&& other) noexcept {
+  if (this == &other) return *this;
+  Discard();
+  path_ = std::move(other.path_);
+  temporary_path_ = std::exchange(other.temporary_path_, {});
+  fd_ = std::exchange(other.fd_, -1);
+  length_ = other.length_;
+  return *this;
+}
+
+NewFile::~NewFile() {
+  Discard();
+}
+
+void NewFile::Discard() {
+  if (fd_ >= 0) close(fd_);
+  if (!temporary_path_.empty()) unlink(temporary_path_.c_str());
+  fd_ = -1;
+  temporary_path_.clear();
+}
+
+Result<void> NewFile::Append(std::string_view bytes) {
+  if (!WriteAll(fd_, bytes, length_)) return IoError(path_, errno);
+  length_ += bytes.size();
+  return {};
+}
+
+Result<void> NewFile::Overwrite(uint64_t offset, std::string_view bytes) {
+  CHECK_INVARIANT(offset <= length_ && bytes.size() <= length_ - offset);
+  if (!WriteAll(fd_, bytes, offset)) return IoError(path_, errno);
+  return {};
+}
+
+Result<void> NewFile::Finish(bool replace) {
+  if (fsync(fd_) != 0) return IoError(path_, errno);
+  const int moved = Move(temporary_path_, path_, replace);
+  if (moved == EEXIST && !replace) return Exists(path_);
+  if (moved != 0) return IoError(path_, moved);
+  temporary_path_.clear();
+  Discard();
+  return SyncFolderOf(path_);
+}
+
 Result<void> WriteFileAtomically(const std::string& path, std::string_view bytes, uint32_t mode,
                                  bool replace) {
-  // Said early, so that nothing is written for nothing; Move() settles races.
+  // Said early, so that nothing is written for nothing; Finish() settles races.
   if (!replace && access(path.c_str(), F_OK) == 0) return Exists(path);
-  std::string temporary_path = path + ".tmp-XXXXXX";
-  const FileDescriptor fd(mkostemp(temporary_path.data(), O_CLOEXEC));
-  if (fd.get() < 0) return IoError(path, errno);
-  Temporary temporary(temporary_path);
-  if (!WriteAll(fd.get(), bytes) || fchmod(fd.get(), static_cast<mode_t>(mode)) != 0 ||
-      fsync(fd.get()) != 0) {
-    return IoError(path, errno);
-  }
-  const int moved = Move(temporary_path, path, replace);
-  if (moved == EEXIST && !replace) return Exists(path);
-  if (moved != 0) return IoError(path, moved);
-  temporary.Release();
-  return SyncFolderOf(path);
+  ASSIGN_OR_RETURN(NewFile file, NewFile::Create(path, mode));
+  RETURN_IF_ERROR(file.Append(bytes));
+  return file.Finish(replace);
 }
 
 Result<std::string> ReadWholeFile(const std::string& path, size_t length_max) {

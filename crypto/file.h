@@ -16,6 +16,34 @@ namespace cunzheng {
 Result<void> WriteFileAtomically(const std::string& path, std::string_view bytes, uint32_t mode,
                                  bool replace);
 
+// The same in pieces, for what does not fit into memory: a file that grows beside `path` and gets its name
+// when it is whole and durable. Until then, and when the object goes away before, there is no file of that
+// name (an older one stays). Not thread-safe.
+class NewFile {
+ public:
+  // Errors: kIo.
+  static Result<NewFile> Create(std::string path, uint32_t mode);
+  NewFile(NewFile&& other) noexcept;
+  NewFile& operator=(NewFile&& other) noexcept;
+  ~NewFile();
+
+  // Errors: kIo.
+  Result<void> Append(std::string_view bytes);
+  // Writes again what is there already. Precondition: offset + bytes.size() <= length(). Errors: kIo.
+  Result<void> Overwrite(uint64_t offset, std::string_view bytes);
+  uint64_t length() const { return length_; }
+  // Once; nothing is written afterwards. Errors: kIo, kAlreadyExists.
+  Result<void> Finish(bool replace);
+
+ private:
+  NewFile() = default;
+  void Discard();
+
+  std::string path_, temporary_path_;  // the latter empty when there is nothing left to remove
+  int fd_ = -1;
+  uint64_t length_ = 0;
+};
+
 // Errors: kIo (directories too), kTooLarge.
 Result<std::string> ReadWholeFile(const std::string& path, size_t length_max);
 

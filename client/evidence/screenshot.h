@@ -1,5 +1,6 @@
-// The picture of a page that is too tall for one: PNG tiles from the top down, and the one that they make together.
-// Row by row, so that memory does not follow the page's height. libpng does the decoding, within limits.
+// The picture of a page that is too tall for one: PNG tiles from the top down, and the one that they make
+// together. Row by row, so that memory does not follow the page's height. libpng does the decoding, within
+// limits.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +24,11 @@ struct PictureSize {
 // One tile at a time, from the top.
 using TileSource = std::function<Result<std::string>(size_t index)>;
 
-// All tiles under one another, as PNG, 8-bit RGB. Errors: kInvalidValue (no PNG; widths differ), kTooLarge; the source's.
+// All tiles under one another, as PNG, 8-bit RGB. Errors: kInvalidValue (no PNG; widths differ), kTooLarge;
+// the source's.
 Result<std::string> StitchTiles(size_t count, const TileSource& tile);
-// Whether the picture shows the tiles under one another, pixel by pixel. Errors: kDigestMismatch, naming the first tile
-// and row that differ; as StitchTiles.
+// Whether the picture shows the tiles under one another, pixel by pixel. Errors: kDigestMismatch, naming the
+// first tile and row that differ; as StitchTiles.
 Result<PictureSize> CheckStitched(std::string_view stitched, size_t count, const TileSource& tile);
 
 }  // namespace cunzheng::evidence

@@ -1,5 +1,6 @@
-// WACZ 1.1.1 as this project writes it and, with no more freedom than specs/capture.md leaves, reads it: the archive of
-// what was exchanged, its index, the list of pages, attachments, and the signed digest of all of them.
+// WACZ 1.1.1 as this project writes it and, with no more freedom than specs/capture.md leaves, reads it: the
+// archive of what was exchanged, its index, the list of pages, attachments, and the signed digest of all of
+// them.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,15 @@ inline constexpr std::string_view kWaczArchive = "archive/data.warc.gz";
 inline constexpr std::string_view kWaczIndex = "indexes/index.cdxj";
 inline constexpr std::string_view kWaczPages = "pages/pages.jsonl";
 inline constexpr std::string_view kWaczAttachments = "evidence/";
+inline constexpr std::string_view kWaczPackage = "datapackage.json";
+inline constexpr std::string_view kWaczPackageDigest = "datapackage-digest.json";
 inline constexpr size_t kWaczRecordBytesMax = 256u << 20;  // one WARC record, unpacked
 inline constexpr size_t kWaczRecordsMax = 150'000;
+inline constexpr uint64_t kWaczUnpackedBytesMax = uint64_t{16} << 30;  // all records, unpacked
+inline constexpr size_t kWaczIndexBytesMax = 256u << 20;
+inline constexpr size_t kWaczPagesMax = 10'000;
+inline constexpr size_t kWaczAttachmentsMax = 4'000;
+inline constexpr size_t kWaczTitleBytesMax = 1'024;
 
 // A record's place in the archive.
 struct RecordPlace {
@@ -38,15 +46,17 @@ class WaczWriter {
   WaczWriter& operator=(WaczWriter&&) noexcept;
   ~WaczWriter();
 
-  // Appends a record; responses (and revisits, resources with an http(s) address) are indexed.
-  // Errors: kTooLarge, kIo.
+  // Appends a record; responses (and revisits, resources with an http(s) address) are indexed. A request,
+  // response or resource without WARC-Payload-Digest gets it. Errors: kInvalidValue (what CheckWacz would
+  // refuse; the rules for one record), kTooLarge (its header over 64 KiB, all of it over 256 MiB, the archive
+  // full), kIo.
   Result<void> AddRecord(const WarcRecord& record);
   // `title` may be empty; control characters in it become spaces.
   void AddPage(std::string_view url, std::string_view title, uint64_t time_unix_us);
   // As evidence/NAME. Errors: kInvalidValue, kTooLarge, kIo.
   Result<void> AddAttachment(std::string_view name, std::string_view bytes);
-  // Writes index, pages, attachments, datapackage.json and datapackage-digest.json. `software` such as "cunzheng/0.1.0".
-  // Errors: kInvalidValue (no page), kIo, kTooLarge, kAlreadyExists.
+  // Writes index, pages, attachments, datapackage.json and datapackage-digest.json. `software` such as
+  // "cunzheng/0.1.0". Errors: kInvalidValue (no page), kIo, kTooLarge, kAlreadyExists.
   Result<void> Finish(std::string_view title, std::string_view software, uint64_t time_unix_us, bool replace);
 
  private:
@@ -72,16 +82,14 @@ struct WaczReport {
 // Told before each stage and while records are read; false stops with kInterrupted.
 using WaczProgress = std::function<bool(WaczStage stage, uint64_t bytes_done)>;
 
-// Checks all of it: members and their order; datapackage.json against every member's digest and length; the signature;
-// every WARC record (mandatory headers, both digests present and right, WARC-Concurrent-To that leads to its partner);
-// every index line (sorted, its offset and length those of a response of that address, time, status, type and digest,
-// and no response without one); pages that have a response or say why not; the screenshot against its tiles.
-// Errors: kInvalidValue, kDigestMismatch, kTooLarge, kIo, kInterrupted; the detail begins with the member's name.
+// Checks all of it: members and their order; datapackage.json against every member's digest and length; the
+// signature; every WARC record (mandatory headers, both digests present and right, WARC-Concurrent-To that
+// leads to its partner); every index line (sorted, its offset and length those of a response of that address,
+// time, status, type and digest, and no response without one); pages that have a response or say why not; the
+// screenshot against its tiles. Errors: kInvalidValue, kDigestMismatch, kTooLarge, kIo, kInterrupted; the
+// detail begins with the member's name.
 Result<WaczReport> CheckWacz(const ZipReader& wacz, const WaczProgress& progress = {});
 // The records' places alone, each read and unpacked but not judged; for writing the list of parts.
 Result<std::vector<RecordPlace>> ListRecords(const ByteSource& archive);
-
-// The key of a CDXJ line for an address: SURT, as pywb makes it.
-std::string Surt(std::string_view url);
 
 }  // namespace cunzheng::evidence

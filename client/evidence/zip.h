@@ -1,8 +1,9 @@
-// The one shape of ZIP file that packages and WACZ files have (specs/capture.md, "Container"): stored members and no
-// free byte, so that a reader accepts exactly what the writer writes.
+// The one shape of ZIP file that packages and WACZ files have (specs/capture.md, "Container"): stored members
+// and no free byte, so that a reader accepts exactly what the writer writes.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,34 +25,11 @@ struct ZipMember {
   bool operator==(const ZipMember&) const = default;
 };
 
-// The rule for names; nullopt when it is kept, else what is wrong.
+// The rule for one name. Errors: kInvalidValue, with what is wrong.
 Result<void> CheckZipName(std::string_view name);
 
-// Writes an archive beside `path` and gives it that name when it is whole and durable: until then, and when anything
-// fails or the object goes away, there is no file of that name. Not thread-safe.
-class ZipWriter {
- public:
-  // Errors: kIo.
-  static Result<ZipWriter> Create(std::string path);
-  ZipWriter(ZipWriter&&) noexcept;
-  ZipWriter& operator=(ZipWriter&&) noexcept;
-  ~ZipWriter();
-
-  // Errors: kInvalidValue (the name, or one that is there already), kTooLarge, kIo.
-  Result<void> Add(std::string_view name, std::string_view bytes);
-  // The bytes of a file, or of a part of one. Errors: the same.
-  Result<void> AddFile(std::string_view name, const std::string& path);
-  // Syncs; replaces an existing file only when `replace` says so. Errors: kIo, kAlreadyExists.
-  Result<void> Finish(bool replace);
-
- private:
-  struct Impl;
-  explicit ZipWriter(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
-};
-
-// Bytes that are read at an offset: a file, a part of one, or memory. Shared by readers of nested archives; const reads
-// are safe from any thread.
+// Bytes that are read at an offset: a file, a part of one, or memory. Shared by readers of nested archives;
+// const reads are safe from any thread.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
@@ -64,10 +42,39 @@ Result<std::shared_ptr<ByteSource>> OpenFileSource(const std::string& path);
 std::shared_ptr<ByteSource> MemorySource(std::string bytes);
 // Precondition: the part lies within `whole`.
 std::shared_ptr<ByteSource> PartOf(std::shared_ptr<ByteSource> whole, uint64_t offset, uint64_t length);
+// All of it from the start, at most kPieceBytes at a time. Errors: kIo; the reader's.
+inline constexpr size_t kPieceBytes = size_t{1} << 20;
+using PieceReader = std::function<Result<void>(std::string_view bytes)>;
+Result<void> ReadInPieces(const ByteSource& source, const PieceReader& piece);
 // Both digests of all of it, in pieces. Errors: kIo, kInterrupted (`progress` said so).
 Result<FileDigest> DigestSource(const ByteSource& source, const DigestProgress& progress = {});
 
-// An archive that was found to be of the one shape; CRC-32s are not read until CheckCrc, since digests say more.
+// Writes an archive beside `path` and gives it that name when it is whole and durable: until then, and when
+// anything fails or the object goes away, there is no file of that name. Not thread-safe.
+class ZipWriter {
+ public:
+  // Errors: kIo.
+  static Result<ZipWriter> Create(std::string path);
+  ZipWriter(ZipWriter&&) noexcept;
+  ZipWriter& operator=(ZipWriter&&) noexcept;
+  ~ZipWriter();
+
+  // Errors: kInvalidValue (the name, or one that is there already), kTooLarge, kIo.
+  Result<void> Add(std::string_view name, std::string_view bytes);
+  // All of a source, in pieces, or of a file. Errors: the same.
+  Result<void> Add(std::string_view name, const ByteSource& source);
+  Result<void> AddFile(std::string_view name, const std::string& path);
+  // Syncs; replaces an existing file only when `replace` says so. Errors: kIo, kAlreadyExists.
+  Result<void> Finish(bool replace);
+
+ private:
+  struct Impl;
+  explicit ZipWriter(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// An archive that was found to be of the one shape; CRC-32s are not read until CheckCrc, since digests say
+// more.
 class ZipReader {
  public:
   // Errors: kIo; kInvalidValue, naming the member and what is wrong.
