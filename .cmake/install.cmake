@@ -74,6 +74,8 @@ set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME cunzheng)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_DEPENDS "systemd | systemd-standalone-sysusers")
+# For `cunzheng capture` alone.
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_RECOMMENDS "chromium, fonts-noto-cjk")
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_CONTROL_EXTRA
   ${PROJECT_SOURCE_DIR}/node/package/postinst ${PROJECT_SOURCE_DIR}/node/package/prerm ${PROJECT_SOURCE_DIR}/node/package/postrm)
 set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION "Node (cunzhengd) and client (cunzheng) of an append-only ledger of evidence

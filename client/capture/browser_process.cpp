@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -34,6 +36,44 @@ Error IoError(const std::string& what) {
 std::string EnvOr(const char* name, const char* otherwise) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : otherwise;
+}
+
+// A file of /proc/PID, up to 256 KiB; empty when the process is gone.
+std::string ReadProc(const std::string& pid, const char* file) {
+  const int descriptor = open(("/proc/" + pid + "/" + file).c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return {};
+  std::string text(256 << 10, '\0');
+  size_t length = 0;
+  while (length < text.size()) {
+    const ssize_t count = read(descriptor, text.data() + length, text.size() - length);
+    if (count <= 0) break;
+    length += static_cast<size_t>(count);
+  }
+  close(descriptor);
+  text.resize(length);
+  return text;
+}
+
+// The process group of a line of /proc/PID/stat: "PID (NAME) STATE PARENT GROUP …", where NAME may hold anything.
+pid_t GroupOf(const std::string& stat) {
+  const size_t name_end = stat.rfind(')');
+  int parent = 0, group = 0;
+  char state = 0;
+  if (name_end == std::string::npos) return 0;
+  return std::sscanf(stat.c_str() + name_end + 1, " %c %d %d", &state, &parent, &group) == 3 ? group : 0;
+}
+
+// "RssAnon:    1234 kB"
+uint64_t KilobytesOf(const std::string& status, const char* name) {
+  const size_t at = status.find(name);
+  return at == std::string::npos ? 0 : std::strtoull(status.c_str() + at + std::strlen(name), nullptr, 10);
+}
+
+// Docker's default leaves less room than renderers need.
+bool SharedMemoryIsSmall() {
+  constexpr uint64_t kEnough = 512u << 20;
+  struct statvfs room {};
+  return statvfs("/dev/shm", &room) != 0 || room.f_bavail * room.f_frsize < kEnough;
 }
 
 struct Pipe {
@@ -96,19 +136,27 @@ Result<std::unique_ptr<BrowserProcess>> BrowserProcess::Start(const BrowserOptio
                        "--no-first-run",
                        "--no-default-browser-check",
                        "--disable-background-networking",
+                       "--disable-breakpad",
                        "--disable-component-update",
                        "--disable-default-apps",
+                       "--disable-domain-reliability",
                        "--disable-extensions",
                        "--disable-quic",
                        "--disable-sync",
                        "--disable-gpu",
-                       "--disable-features=Translate,OptimizationHints,MediaRouter",
+                       "--no-pings",
+                       // An address is asked for as it was given, without a try by HTTPS or a warning before.
+                       "--disable-features=Translate,OptimizationHints,MediaRouter,HttpsUpgrades,"
+                       "HttpsFirstBalancedMode,HttpsFirstBalancedModeAutoEnable,HttpsFirstModeV2",
+                       // What peers tell each other past HTTP could not be recorded.
+                       "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
                        "--password-store=basic",
                        "--use-mock-keychain",
                        "--mute-audio"};
   std::vector<std::string>& command = browser->command_;
   if (options.headless) command.emplace_back("--headless");
   if (!options.sandbox) command.emplace_back("--no-sandbox");
+  if (SharedMemoryIsSmall()) command.emplace_back("--disable-dev-shm-usage");
   command.insert(command.end(), options.arguments.begin(), options.arguments.end());
   command.emplace_back("about:blank");
   // Nothing of the person's own settings but what a browser cannot do without.
@@ -167,6 +215,51 @@ BrowserProcess::~BrowserProcess() {
   cdp_.reset();
   std::error_code ignored;
   if (!profile_.empty()) fs::remove_all(profile_, ignored);
+}
+
+void BrowserProcess::Kill() {
+  if (pid_ > 0) kill(-pid_, SIGKILL);
+}
+
+std::string BrowserProcess::Executable() const {
+  std::error_code failed;
+  const fs::path file = fs::read_symlink("/proc/" + std::to_string(pid_) + "/exe", failed);
+  return failed ? std::string() : file.string();
+}
+
+std::vector<std::string> BrowserProcess::RealCommand() const {
+  std::vector<std::string> words;
+  const std::string text = ReadProc(std::to_string(pid_), "cmdline");
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\0', begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
+}
+
+uint64_t BrowserProcess::MemoryBytes() const {
+  uint64_t kilobytes = 0;
+  std::error_code failed;
+  for (fs::directory_iterator it("/proc", failed), end; !failed && it != end; it.increment(failed)) {
+    const std::string pid = it->path().filename();
+    if (pid.empty() || pid.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (GroupOf(ReadProc(pid, "stat")) != pid_) continue;
+    const std::string status = ReadProc(pid, "status");
+    kilobytes += KilobytesOf(status, "RssAnon:") + KilobytesOf(status, "RssShmem:");
+  }
+  return kilobytes << 10;
+}
+
+uint64_t BrowserProcess::ProfileBytes() const {
+  uint64_t bytes = 0;
+  std::error_code failed, gone;
+  for (fs::recursive_directory_iterator it(profile_, failed), end; !failed && it != end; it.increment(failed)) {
+    if (!it->is_regular_file(gone)) continue;
+    const auto size = it->file_size(gone);
+    if (!gone) bytes += size;
+  }
+  return bytes;
 }
 
 std::string BrowserProcess::Complaints() const {

@@ -1,5 +1,5 @@
-// One capture from an address to a WACZ: cleanliness first, then the browser, then the package's insides. Deposit and
-// outer package are the caller's.
+// One capture from an address to a WACZ: cleanliness first, then the browser, then the package's insides.
+// Deposit and outer package are the caller's.
 #pragma once
 
 #include <chrono>
@@ -26,8 +26,10 @@ struct CaptureOptions {
   bool allow_local = false;      // private, loopback and link-local addresses too
   std::string operator_account;  // hex, for the operation log; may be empty
   std::string tool;              // "cunzheng/0.1.0"
-  std::string tool_program;      // path of the running program, whose digest goes into the log; empty: /proc/self/exe
-  // The checkpoint that the manifest will embed, for the log; and how a fresh one is fetched during long captures.
+  std::string
+      tool_program;  // path of the running program, whose digest goes into the log; empty: /proc/self/exe
+  // The checkpoint that the manifest will embed, for the log; and how a fresh one is fetched during long
+  // captures.
   std::optional<std::string> checkpoint;
   std::function<Result<std::string>()> fetch_checkpoint;
   std::chrono::seconds rebind_every{300};
@@ -38,6 +40,7 @@ std::string_view OutcomeName(Outcome outcome);  // complete, incomplete, partial
 
 struct CaptureSummary {
   Outcome outcome = Outcome::kPartial;
+  std::string url;  // as the browser asked for it
   std::string final_url, title;
   std::string stopped;  // why it ended: "settled", "interrupted", "load_limit", "crashed", …
   uint64_t began_unix_us = 0, ended_unix_us = 0;
@@ -50,10 +53,10 @@ struct CaptureSummary {
 // Progress: a step of the operation log as it happens.
 using StepObserver = std::function<void(const OperationStep&)>;
 
-// Writes the WACZ to `wacz_path`, which must not exist. `stop` ends the capture early; what there is becomes a valid,
-// partial WACZ. Errors: kUsage (the address), kNotFound (no Chromium), kUnreachable (the browser ended before there was
-// anything), kIo, kTooLarge, kAlreadyExists. A page that cannot be loaded is no error.
-Result<CaptureSummary> CapturePage(const CaptureOptions& options, const std::string& wacz_path, const StepObserver& on_step,
-                                   const std::function<bool()>& stop);
+// Writes the WACZ to `wacz_path`, which must not exist. `stop` ends the capture early; what there is becomes
+// a valid, partial WACZ. Errors: kUsage (the address), kNotFound (no Chromium), kUnreachable (the browser
+// ended before there was anything), kIo, kTooLarge, kAlreadyExists. A page that cannot be loaded is no error.
+Result<CaptureSummary> CapturePage(const CaptureOptions& options, const std::string& wacz_path,
+                                   const StepObserver& on_step, const std::function<bool()>& stop);
 
 }  // namespace cunzheng::capture

@@ -4,10 +4,12 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -17,10 +19,35 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr size_t kDepthMax = 200;
 constexpr auto kTick = std::chrono::milliseconds(50);
 
 json::string_view View(std::string_view text) {
   return {text.data(), text.size()};
+}
+
+// Pages may hold halves of surrogate pairs, which DevTools passes on as escapes and no JSON parser need accept: each
+// becomes U+FFFD.
+void MendSurrogates(std::string* text) {
+  const auto unit_at = [text](size_t at) -> unsigned {
+    unsigned unit = 0;
+    if (text->compare(at, 2, "\\u") != 0 || at + 6 > text->size()) return 0;
+    const auto [end, status] = std::from_chars(text->data() + at + 2, text->data() + at + 6, unit, 16);
+    return status == std::errc() && end == text->data() + at + 6 ? unit : 0;
+  };
+  for (size_t at = text->find('\\'); at != std::string::npos && at + 1 < text->size(); at = text->find('\\', at)) {
+    const unsigned unit = unit_at(at);
+    if (unit == 0) {
+      at += 2;
+    } else if (unit < 0xd800 || unit > 0xdfff) {
+      at += 6;
+    } else if (const unsigned next = unit_at(at + 6); unit <= 0xdbff && next >= 0xdc00 && next <= 0xdfff) {
+      at += 12;
+    } else {
+      text->replace(at + 2, 4, "fffd");
+      at += 6;
+    }
+  }
 }
 
 void MakeNonBlocking(int descriptor) {
@@ -70,6 +97,7 @@ Result<void> Cdp::Run(Clock::time_point until, const std::function<bool()>& stop
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
     if (left.count() <= 0) return {};
     RETURN_IF_ERROR(Pump(std::min(left, kTick)));
+    if (on_tick_) RETURN_IF_ERROR(on_tick_());
   }
   return {};
 }
@@ -105,22 +133,53 @@ Result<void> Cdp::Pump(std::chrono::milliseconds wait) {
     return Lost(std::strerror(errno));
   }
   incoming_.append(buffer.data(), static_cast<size_t>(count));
-  for (;;) {
-    const size_t end = incoming_.find('\0', scanned_);
-    if (end == std::string::npos) break;
-    const std::string message = incoming_.substr(0, end);
-    incoming_.erase(0, end + 1);
-    scanned_ = 0;
+  for (size_t begin = 0;;) {
+    const size_t end = incoming_.find('\0', std::max(begin, scanned_));
+    if (end == std::string::npos) {
+      incoming_.erase(0, begin);
+      break;
+    }
+    if (std::exchange(passing_over_, false)) {
+      begin = end + 1;
+      continue;
+    }
+    std::string message = incoming_.substr(begin, end - begin);
+    begin = end + 1;
+    MendSurrogates(&message);
     RETURN_IF_ERROR(Take(message));
   }
+  if (passing_over_ || incoming_.size() > kCdpMessageBytesMax) PassOver();
   scanned_ = incoming_.size();
-  if (incoming_.size() > kCdpMessageBytesMax) return Lost("sent a message over 256 MiB");
   return {};
+}
+
+void Cdp::PassOver() {
+  // Answers begin with their number, so that whoever waits for this one can be told.
+  constexpr std::string_view kBegin = "{\"id\":";
+  if (!passing_over_ && incoming_.starts_with(kBegin)) {
+    uint64_t id = 0;
+    std::from_chars(incoming_.data() + kBegin.size(), incoming_.data() + incoming_.size(), id);
+    Answered(id, Error{Errc::kTooLarge, "browser: its answer is over " + std::to_string(kCdpMessageBytesMax >> 20) +
+                                            " MiB"});
+  }
+  passing_over_ = true;
+  incoming_.clear();
+  incoming_.shrink_to_fit();
+}
+
+void Cdp::Answered(uint64_t id, Result<json::object> result) {
+  const auto it = waiting_.find(id);
+  if (it == waiting_.end()) return;
+  const Answer done = std::move(it->second);
+  waiting_.erase(it);
+  if (done) done(std::move(result));
 }
 
 Result<void> Cdp::Take(std::string_view text) {
   boost::system::error_code bad;
-  json::value value = json::parse(View(text), bad);
+  json::parse_options options;
+  options.max_depth = kDepthMax;
+  json::value value = json::parse(View(text), bad, {}, options);
   if (bad || !value.is_object()) return Lost("sent what is no JSON object");
   json::object& message = value.get_object();
   const json::value* id = message.if_contains("id");
@@ -132,16 +191,12 @@ Result<void> Cdp::Take(std::string_view text) {
     if (on_event_) on_event_(event);
     return {};
   }
-  const auto it = waiting_.find(id->is_int64() ? static_cast<uint64_t>(id->get_int64()) : 0);
-  if (it == waiting_.end()) return {};
-  const Answer done = std::move(it->second);
-  waiting_.erase(it);
-  if (!done) return {};
+  const uint64_t number = id->is_int64() ? static_cast<uint64_t>(id->get_int64()) : 0;
   if (message.contains("error")) {
-    done(Error{Errc::kInvalidValue, "browser: " + TextOf(ObjectOf(message, "error"), "message")});
+    Answered(number, Error{Errc::kInvalidValue, "browser: " + TextOf(ObjectOf(message, "error"), "message")});
   } else {
     auto* result = message.if_contains("result");
-    done(result && result->is_object() ? std::move(result->get_object()) : json::object());
+    Answered(number, result && result->is_object() ? std::move(result->get_object()) : json::object());
   }
   return {};
 }

@@ -38,30 +38,39 @@ class Cdp {
 
   // Who hears of every event; set before anything is sent.
   void OnEvent(std::function<void(const CdpEvent&)> handler) { on_event_ = std::move(handler); }
+  // Asked after each message and each 50 ms, in Call too; the error that it returns ends Run or Call.
+  void OnTick(std::function<Result<void>()> guard) { on_tick_ = std::move(guard); }
 
   // Sends a command; `done`, which may be empty, is told its result, or kUnreachable when the browser has gone. Errors of
   // the protocol are kInvalidValue with its own words.
   void Send(const std::string& session, std::string_view method, boost::json::object params, Answer done = {});
-  // The same, and runs until the answer is there. Errors: also kTimeout.
+  // The same, and runs until the answer is there. Errors: also kTimeout; kTooLarge, for an answer over
+  // kCdpMessageBytesMax; the guard's.
   Result<boost::json::object> Call(const std::string& session, std::string_view method, boost::json::object params,
                                    std::chrono::milliseconds timeout);
-  // Handles what comes until `until`, or `stop` says true; it is asked after each message and each 50 ms. Errors:
-  // kUnreachable (the browser has gone, or what it says is no message), kInterrupted.
+  // Handles what comes until `until`, or `stop` says true; it is asked as the guard is. Errors: kUnreachable (the
+  // browser has gone, or what it says is no message); the guard's.
   Result<void> Run(Clock::time_point until, const std::function<bool()>& stop);
+  // Nobody is told of the answers to what was sent so far; for whoever goes away before the browser does.
+  void Forget() { waiting_.clear(); }
   bool gone() const { return gone_; }
 
  private:
   Result<void> Pump(std::chrono::milliseconds wait);
   Result<void> Take(std::string_view message);
+  void Answered(uint64_t id, Result<boost::json::object> result);
+  // What has come of a message that is too long; it is passed over up to its end.
+  void PassOver();
   Error Lost(const std::string& why);
 
   int to_browser_, from_browser_;
   std::function<void(const CdpEvent&)> on_event_;
+  std::function<Result<void>()> on_tick_;
   std::map<uint64_t, Answer> waiting_;
   uint64_t last_id_ = 0;
   std::string outgoing_, incoming_;
   size_t scanned_ = 0;  // of incoming_, without a zero byte
-  bool gone_ = false;
+  bool passing_over_ = false, gone_ = false;
 };
 
 // Fields of an object that may be absent or of another type.

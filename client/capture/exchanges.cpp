@@ -1,8 +1,8 @@
 #include "client/capture/exchanges.h"
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "client/capture/addresses.h"
 #include "crypto/bytes.h"
 
 namespace cunzheng::capture {
@@ -10,20 +10,13 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr int kReadBytes = 1 << 20;
 constexpr size_t kRemarksMax = 10'000;
-constexpr auto kToldWithin = std::chrono::milliseconds(1'000);
+constexpr size_t kEarlyHeadersMax = 32;  // redirects whose headers may come before they are told of
+constexpr size_t kRequestBodyBytesMax = 8u << 20;
 
-// Fields of headers that speak of how a body was packed for the way: what comes out of the browser is unpacked.
-bool IsPacking(std::string_view name) {
-  return name == "content-encoding" || name == "content-length" || name == "transfer-encoding";
-}
-
-std::string Lowered(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
+uint64_t UnixUs() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
 // CDP joins fields of one name by line ends.
@@ -41,8 +34,45 @@ HttpHeaders HeadersOf(const json::object& object) {
   return headers;
 }
 
+// The bytes of what was sent along, where CDP has them: its text form is lossy.
+std::optional<std::string> RequestBodyOf(const json::object& request) {
+  std::string body;
+  if (const auto* entries = request.if_contains("postDataEntries"); entries && entries->is_array()) {
+    for (const json::value& entry : entries->get_array()) {
+      const auto bytes = entry.is_object() ? FromBase64(TextOf(entry.get_object(), "bytes"))
+                                           : Result<Bytes>(Error{Errc::kInvalidValue, "no entry"});
+      if (!bytes) return std::nullopt;
+      body.append(AsText(*bytes));
+    }
+    return body;
+  }
+  if (request.contains("postData")) return TextOf(request, "postData");
+  return std::nullopt;
+}
+
+bool IsOfNetwork(std::string_view url) {
+  for (const std::string_view scheme : {"data:", "blob:", "about:", "chrome:", "chrome-error:", "chrome-extension:", "devtools:"}) {
+    if (url.starts_with(scheme)) return false;
+  }
+  return true;
+}
+
+bool HasNoBody(const Exchange& exchange) {
+  return exchange.method == "HEAD" || exchange.status == 204 || exchange.status == 205 || exchange.status == 304 ||
+         exchange.status < 200 || IsRedirect(exchange.status);
+}
+
+}  // namespace
+
+std::string LoweredAscii(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
 // The bytes of a field that CDP gives as text, or as base64 and says so.
-std::optional<std::string> BytesOf(const json::object& answer, std::string_view key) {
+std::optional<std::string> CdpBytes(const json::object& answer, std::string_view key) {
   std::string text = TextOf(answer, key);
   if (!FlagOf(answer, "base64Encoded")) return text;
   const auto bytes = FromBase64(text);
@@ -50,46 +80,41 @@ std::optional<std::string> BytesOf(const json::object& answer, std::string_view 
   return std::string(bytes->begin(), bytes->end());
 }
 
-// A header of a paused response.
-std::string FieldOf(const json::object& paused, std::string_view name) {
-  const auto* list = paused.if_contains("responseHeaders");
-  if (list == nullptr || !list->is_array()) return {};
-  for (const json::value& item : list->get_array()) {
-    if (item.is_object() && Lowered(TextOf(item.get_object(), "name")) == name) return TextOf(item.get_object(), "value");
-  }
-  return {};
-}
-
-bool IsEndless(std::string_view content_type) {
-  return content_type.starts_with("text/event-stream") || content_type.starts_with("multipart/x-mixed-replace");
-}
-
 bool IsRedirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-bool HasNoBody(const Exchange& exchange) {
-  return exchange.method == "HEAD" || exchange.status == 204 || exchange.status == 304 || exchange.status < 200;
-}
-
-}  // namespace
-
-ExchangeRecorder::ExchangeRecorder(Cdp* cdp, ExchangeLimits limits,
-                                   std::function<bool(const std::string& url)> allowed)
-    : cdp_(cdp), limits_(limits), allowed_(std::move(allowed)) {}
+ExchangeRecorder::ExchangeRecorder(Cdp* cdp, ExchangeLimits limits, Allowed allowed, bool allow_local)
+    : cdp_(cdp), limits_(limits), allowed_(std::move(allowed)), allow_local_(allow_local) {}
 
 void ExchangeRecorder::Attach(const std::string& session) {
-  cdp_->Send(session, "Network.enable", {{"maxTotalBufferSize", 0}, {"maxResourceBufferSize", 0}});
+  // Bodies are taken as they come; the browser need keep none.
+  cdp_->Send(session, "Network.enable",
+             {{"maxTotalBufferSize", 0}, {"maxResourceBufferSize", 0}, {"maxPostDataSize", kRequestBodyBytesMax}});
   cdp_->Send(session, "Network.setCacheDisabled", {{"cacheDisabled", true}});
   cdp_->Send(session, "Network.setBypassServiceWorker", {{"bypass", true}});
   cdp_->Send(session, "Fetch.enable",
-             {{"patterns", json::array{json::object{{"urlPattern", "*"}, {"requestStage", "Request"}},
+             {{"handleAuthRequests", true},
+              {"patterns", json::array{json::object{{"urlPattern", "*"}, {"requestStage", "Request"}},
                                        json::object{{"urlPattern", "*"}, {"requestStage", "Response"}}}}});
 }
 
-Exchange* ExchangeRecorder::Find(const std::string& session, const std::string& network_id) {
-  const auto it = current_.find({session, network_id});
-  return it == current_.end() ? nullptr : &exchanges_[it->second];
+void ExchangeRecorder::Detach(const std::string& session) {
+  std::erase_if(waiting_, [&](const auto& item) { return item.second.session == session; });
+  for (Exchange& exchange : exchanges_) {
+    if (exchange.session != session || exchange.finished) continue;
+    if (exchange.failure.empty()) exchange.failure = "its page or worker ended";
+    Finish(&exchange);
+  }
+}
+
+void ExchangeRecorder::Say(std::string what, std::string detail) {
+  if (remarks_.size() < kRemarksMax) remarks_.push_back({std::move(what), std::move(detail)});
+}
+
+Exchange* ExchangeRecorder::Find(const std::string& network_id) {
+  const auto it = requests_.find(network_id);
+  return it == requests_.end() || !it->second.current ? nullptr : &exchanges_[*it->second.current];
 }
 
 Exchange& ExchangeRecorder::Begin(const CdpEvent& event, const std::string& network_id) {
@@ -97,8 +122,8 @@ Exchange& ExchangeRecorder::Begin(const CdpEvent& event, const std::string& netw
   exchange.session = event.session;
   exchange.request_id = network_id;
   exchange.number = exchanges_.size();
+  requests_[network_id].current = exchanges_.size();
   exchanges_.push_back(std::move(exchange));
-  current_[{event.session, network_id}] = exchanges_.size() - 1;
   ++open_;
   last_activity_ = Clock::now();
   return exchanges_.back();
@@ -114,246 +139,204 @@ void ExchangeRecorder::Finish(Exchange* exchange) {
 void ExchangeRecorder::RequestWillBeSent(const CdpEvent& event) {
   const json::object& params = event.params;
   const std::string id = TextOf(params, "requestId");
-  if (params.contains("redirectResponse")) {
-    if (Exchange* before = Find(event.session, id)) {
-      ResponseReceived(before, ObjectOf(params, "redirectResponse"));
-      before->body_state = BodyState::kNone;
-      Finish(before);
-    }
+  const json::object& request = ObjectOf(params, "request");
+  const std::string url = TextOf(request, "url");
+  std::optional<HttpHeaders> sent_already;
+  if (Exchange* before = Find(id); before != nullptr && params.contains("redirectResponse")) {
+    const bool has_extra = FlagOf(params, "redirectHasExtraInfo");
+    // A redirect that never left the browser had no headers on the wire: those that were told are this request's.
+    if (!has_extra && requests_[id].has_request_headers) sent_already = before->request_headers;
+    ResponseReceived(before, ObjectOf(params, "redirectResponse"), has_extra);
+    before->body_state = BodyState::kNone;
+    before->internal = !has_extra && before->remote_ip.empty();
+    Finish(before);
+    if (url.starts_with("http://") && before->url.starts_with("https://")) Say("downgrade", before->url + " -> " + url);
   }
-  if (exchanges_.size() >= limits_.exchanges_max) {
-    if (!full_ && remarks_.size() < kRemarksMax) {
-      remarks_.push_back({"limit_exchanges", std::to_string(limits_.exchanges_max)});
-    }
-    full_ = true;
-    current_.erase({event.session, id});
+  if (!IsOfNetwork(url)) {
+    requests_.erase(id);
     return;
   }
-  const json::object& request = ObjectOf(params, "request");
+  if (exchanges_.size() >= limits_.exchanges_max) {
+    if (!full_) Say("limit_exchanges", std::to_string(limits_.exchanges_max));
+    full_ = true;
+    requests_.erase(id);
+    return;
+  }
   Exchange& exchange = Begin(event, id);
-  exchange.url = TextOf(request, "url") + TextOf(request, "urlFragment");
+  exchange.url = url;
   exchange.method = TextOf(request, "method");
   exchange.resource_type = TextOf(params, "type");
   exchange.initiator = TextOf(ObjectOf(params, "initiator"), "type");
   exchange.time_unix_us = static_cast<uint64_t>(NumberOf(params, "wallTime") * 1e6);
   exchange.request_headers = HeadersOf(ObjectOf(request, "headers"));
-  if (request.contains("postData")) exchange.request_body = TextOf(request, "postData");
-  const auto early = early_request_headers_.find({event.session, id});
-  if (early != early_request_headers_.end()) {
-    exchange.request_headers = std::move(early->second);
-    early_request_headers_.erase(early);
-  }
-  if (const auto paused = early_paused_.extract({event.session, id})) Paused(paused.mapped().first);
+  exchange.request_body = RequestBodyOf(request);
+  if (FlagOf(request, "hasPostData") && !exchange.request_body) Say("request_body_missed", url);
+  Request& told = requests_[id];
+  if (!sent_already) sent_already = std::exchange(told.early_request_headers, std::nullopt);
+  told.has_request_headers = sent_already.has_value();
+  if (sent_already) exchange.request_headers = *std::move(sent_already);
+  told.address_space.clear();
+  if (told.paused) PausedResponse(*std::exchange(told.paused, std::nullopt), true);
 }
 
-void ExchangeRecorder::ResponseReceived(Exchange* exchange, const json::object& response) {
+void ExchangeRecorder::ResponseReceived(Exchange* exchange, const json::object& response, bool has_extra) {
   exchange->status = static_cast<int>(NumberOf(response, "status"));
   exchange->status_text = TextOf(response, "statusText");
   exchange->protocol = TextOf(response, "protocol");
   exchange->mime_type = TextOf(response, "mimeType");
   exchange->remote_ip = TextOf(response, "remoteIPAddress");
+  if (exchange->remote_ip.starts_with('[') && exchange->remote_ip.ends_with(']')) {
+    exchange->remote_ip = exchange->remote_ip.substr(1, exchange->remote_ip.size() - 2);
+  }
   exchange->remote_port = static_cast<uint16_t>(NumberOf(response, "remotePort"));
   exchange->connection = static_cast<uint64_t>(NumberOf(response, "connectionId"));
-  exchange->from_cache = FlagOf(response, "fromDiskCache") || FlagOf(response, "fromPrefetchCache");
+  exchange->from_cache |= FlagOf(response, "fromDiskCache") || FlagOf(response, "fromPrefetchCache");
   exchange->from_service_worker = FlagOf(response, "fromServiceWorker");
   exchange->security = ObjectOf(response, "securityDetails");
-  const auto early = early_response_headers_.find({exchange->session, exchange->request_id});
-  if (early != early_response_headers_.end()) {
-    exchange->response_headers = std::move(early->second);
-    early_response_headers_.erase(early);
-  } else if (exchange->response_headers.empty()) {
-    exchange->response_headers = HeadersOf(ObjectOf(response, "headers"));
+  exchange->response_headers = HeadersOf(ObjectOf(response, "headers"));
+  Request& told = requests_[exchange->request_id];
+  if (has_extra && !told.early_response_headers.empty()) {
+    exchange->response_headers = std::move(told.early_response_headers.front());
+    told.early_response_headers.erase(told.early_response_headers.begin());
+  } else if (has_extra) {
+    told.without_headers.push_back(exchange->number);
   }
+  // The last line, where the address was not told before the body was taken.
+  if (!allow_local_ && told.address_space.empty() && IsLocalAddress(exchange->remote_ip)) {
+    Say("refused_address", exchange->url + ": " + exchange->remote_ip);
+    exchange->failure = "refused: " + exchange->remote_ip + " is of this machine or its own network";
+    exchange->body.clear();
+    exchange->body_state = BodyState::kNone;
+    exchange->status = 0;
+  }
+}
+
+void ExchangeRecorder::ExtraInfo(const CdpEvent& event) {
+  const std::string id = TextOf(event.params, "requestId");
+  if (full_ && !requests_.contains(id)) return;
+  Request& told = requests_[id];
+  Exchange* exchange = Find(id);
+  HttpHeaders headers = HeadersOf(ObjectOf(event.params, "headers"));
+  if (event.method == "Network.requestWillBeSentExtraInfo") {
+    if (exchange == nullptr || told.has_request_headers) {
+      told.early_request_headers = std::move(headers);
+    } else {
+      exchange->request_headers = std::move(headers);
+      told.has_request_headers = true;
+    }
+    return;
+  }
+  told.address_space = TextOf(event.params, "resourceIPAddressSpace");
+  if (!told.without_headers.empty()) {
+    exchanges_[told.without_headers.front()].response_headers = std::move(headers);
+    told.without_headers.erase(told.without_headers.begin());
+  } else if (told.early_response_headers.size() < kEarlyHeadersMax) {
+    told.early_response_headers.push_back(std::move(headers));
+  }
+  if (told.paused && exchange != nullptr) PausedResponse(*std::exchange(told.paused, std::nullopt), true);
 }
 
 void ExchangeRecorder::Take(const CdpEvent& event) {
   const std::string_view method = event.method;
   if (method == "Fetch.requestPaused") return Paused(event);
+  if (method == "Fetch.authRequired") {
+    Say("auth_required", TextOf(ObjectOf(event.params, "request"), "url"));
+    cdp_->Send(event.session, "Fetch.continueWithAuth",
+               {{"requestId", TextOf(event.params, "requestId")}, {"authChallengeResponse", {{"response", "CancelAuth"}}}});
+    return;
+  }
   if (!method.starts_with("Network.")) return;
   if (method == "Network.requestWillBeSent") return RequestWillBeSent(event);
-  const std::string id = TextOf(event.params, "requestId");
-  Exchange* exchange = Find(event.session, id);
-  if (method == "Network.requestWillBeSentExtraInfo") {
-    auto headers = HeadersOf(ObjectOf(event.params, "headers"));
-    if (exchange == nullptr || exchange->finished) {
-      early_request_headers_[{event.session, id}] = std::move(headers);
-    } else {
-      exchange->request_headers = std::move(headers);
-    }
-  } else if (method == "Network.responseReceivedExtraInfo") {
-    auto headers = HeadersOf(ObjectOf(event.params, "headers"));
-    if (exchange != nullptr && exchange->status != 0) {
-      exchange->response_headers = std::move(headers);
-    } else {
-      early_response_headers_[{event.session, id}] = std::move(headers);
-    }
-  } else if (exchange == nullptr) {
-    return;
-  } else if (method == "Network.responseReceived") {
-    ResponseReceived(exchange, ObjectOf(event.params, "response"));
+  if (method.starts_with("Network.webSocket")) return Socket(event);
+  if (method.ends_with("ExtraInfo")) return ExtraInfo(event);
+  Exchange* exchange = Find(TextOf(event.params, "requestId"));
+  if (exchange == nullptr || exchange->finished) return;
+  if (method == "Network.responseReceived") {
+    ResponseReceived(exchange, ObjectOf(event.params, "response"), FlagOf(event.params, "hasExtraInfo"));
+    last_activity_ = Clock::now();
+  } else if (method == "Network.requestServedFromCache") {
+    exchange->from_cache = exchange->internal = true;
+  } else if (method == "Network.dataReceived") {
     last_activity_ = Clock::now();
   } else if (method == "Network.loadingFinished") {
     if (exchange->body_state == BodyState::kNone && !HasNoBody(*exchange)) {
-      exchange->body_state = BodyState::kMissed;
-      exchange->body_reason = exchange->from_cache ? "from the browser's cache" : "not offered to the recorder";
+      if (exchange->internal) {
+        exchange->body_reason = "from the page's memory: the same address was recorded before";
+      } else {
+        exchange->body_state = BodyState::kMissed;
+        exchange->body_reason = exchange->from_cache ? "from the browser's cache" : "not offered to the recorder";
+      }
     }
     Finish(exchange);
   } else if (method == "Network.loadingFailed") {
-    exchange->failure = TextOf(event.params, "errorText");
-    const std::string blocked = TextOf(event.params, "blockedReason");
-    if (!blocked.empty()) exchange->failure += " (" + blocked + ")";
+    if (exchange->failure.empty()) exchange->failure = TextOf(event.params, "errorText");
+    if (exchange->failure.empty()) exchange->failure = "failed";
+    for (const std::string& why : {TextOf(event.params, "blockedReason"),
+                                   TextOf(ObjectOf(event.params, "corsErrorStatus"), "corsError")}) {
+      if (!why.empty()) exchange->failure += " (" + why + ")";
+    }
     Finish(exchange);
   }
 }
 
-void ExchangeRecorder::Paused(const CdpEvent& event) {
+void ExchangeRecorder::Socket(const CdpEvent& event) {
   const json::object& params = event.params;
-  const std::string fetch_id = TextOf(params, "requestId");
-  const json::object& request = ObjectOf(params, "request");
-  const auto go_on = [&] { cdp_->Send(event.session, "Fetch.continueRequest", {{"requestId", fetch_id}}); };
-  const bool answered = params.contains("responseStatusCode");
-  if (!answered && !params.contains("responseErrorReason")) {
-    const std::string url = TextOf(request, "url");
-    if (!full_ && allowed_(url)) return go_on();
-    if (!full_ && remarks_.size() < kRemarksMax) remarks_.push_back({"blocked_url", url});
-    cdp_->Send(event.session, "Fetch.failRequest", {{"requestId", fetch_id}, {"errorReason", "BlockedByClient"}});
+  const std::string id = TextOf(params, "requestId");
+  if (event.method == "Network.webSocketCreated") {
+    if (full_ || exchanges_.size() >= limits_.exchanges_max) return;
+    Exchange& socket = Begin(event, id);
+    socket.url = TextOf(params, "url");
+    socket.method = "GET";
+    socket.resource_type = "WebSocket";
+    socket.initiator = TextOf(ObjectOf(params, "initiator"), "type");
+    socket.time_unix_us = UnixUs();
     return;
   }
-  const int status = static_cast<int>(NumberOf(params, "responseStatusCode"));
-  const auto it = current_.find({event.session, TextOf(params, "networkId")});
-  if (!answered || IsRedirect(status) || full_) return go_on();
-  if (it == current_.end()) {
-    early_paused_[{event.session, TextOf(params, "networkId")}] = {event, Clock::now() + kToldWithin};
-    return;
-  }
-
-  const uint64_t number = ++last_waiting_;
-  Waiting& waiting = waiting_[number];
-  waiting.session = event.session;
-  waiting.fetch_id = fetch_id;
-  waiting.exchange = it->second;
-  waiting.deadline = Clock::now() + limits_.body_within;
-  waiting.paused = params;
-  const std::string type = Lowered(FieldOf(params, "content-type")), length = FieldOf(params, "content-length");
-  if (IsEndless(type)) return TakeStream(number);
-  if (length.size() > 19 || (!length.empty() && std::strtoull(length.c_str(), nullptr, 10) > limits_.body_bytes_max)) {
-    return GoOn(number, BodyState::kCutLength, "it announced " + length + " bytes");
-  }
-  TakeBody(number);
-}
-
-// The whole body at once: the response then goes on as it came, with its connection's facts, which one that is fulfilled
-// from outside loses.
-void ExchangeRecorder::TakeBody(uint64_t number) {
-  const Waiting& waiting = waiting_.at(number);
-  cdp_->Send(waiting.session, "Fetch.getResponseBody", {{"requestId", waiting.fetch_id}},
-             [this, number](Result<json::object> read) {
-               const auto at = waiting_.find(number);
-               if (at == waiting_.end()) return;
-               if (!read) return GoOn(number, BodyState::kMissed, read.error().detail);
-               const auto bytes = BytesOf(*read, "body");
-               if (!bytes) return GoOn(number, BodyState::kMissed, "its base64 is broken");
-               Keep(&exchanges_[at->second.exchange], *bytes, BodyState::kWhole);
-               GoOn(number, exchanges_[at->second.exchange].body_state, {});
-             });
-}
-
-void ExchangeRecorder::Keep(Exchange* exchange, std::string_view bytes, BodyState state) {
-  const size_t room = std::min(limits_.body_bytes_max - exchange->body.size(), limits_.total_bytes_max - total_bytes_);
-  const size_t taken = std::min(room, bytes.size());
-  exchange->body.append(bytes.substr(0, taken));
-  total_bytes_ += taken;
-  exchange->body_state = taken < bytes.size() ? BodyState::kCutLength : state;
-  last_activity_ = Clock::now();
-}
-
-void ExchangeRecorder::GoOn(uint64_t number, BodyState state, const std::string& reason) {
-  const auto at = waiting_.find(number);
-  const Waiting waiting = std::move(at->second);
-  waiting_.erase(at);
-  Exchange& exchange = exchanges_[waiting.exchange];
-  exchange.body_state = state;
-  exchange.body_reason = reason;
-  if (state == BodyState::kCutTime) {
-    cdp_->Send(waiting.session, "Fetch.failRequest", {{"requestId", waiting.fetch_id}, {"errorReason", "TimedOut"}});
-  } else {
-    cdp_->Send(waiting.session, "Fetch.continueRequest", {{"requestId", waiting.fetch_id}});
-  }
-}
-
-// Bodies that are not meant to end are read in pieces, and the page gets what came within the time.
-void ExchangeRecorder::TakeStream(uint64_t number) {
-  const Waiting& waiting = waiting_.at(number);
-  cdp_->Send(waiting.session, "Fetch.takeResponseBodyAsStream", {{"requestId", waiting.fetch_id}},
-             [this, number](Result<json::object> taken) {
-               const auto at = waiting_.find(number);
-               if (at == waiting_.end()) return;
-               if (!taken) return GoOn(number, BodyState::kMissed, taken.error().detail);
-               at->second.stream = TextOf(*taken, "stream");
-               ReadOn(number);
-             });
-}
-
-void ExchangeRecorder::ReadOn(uint64_t number) {
-  const Waiting& waiting = waiting_.at(number);
-  cdp_->Send(waiting.session, "IO.read", {{"handle", waiting.stream}, {"size", kReadBytes}},
-             [this, number](Result<json::object> read) {
-               const auto at = waiting_.find(number);
-               if (at == waiting_.end()) return;
-               if (!read) return EndStream(number, BodyState::kMissed, read.error().detail);
-               const auto bytes = BytesOf(*read, "data");
-               if (!bytes) return EndStream(number, BodyState::kMissed, "its base64 is broken");
-               Exchange& exchange = exchanges_[at->second.exchange];
-               Keep(&exchange, *bytes, BodyState::kWhole);
-               if (exchange.body_state == BodyState::kCutLength || FlagOf(*read, "eof")) {
-                 return EndStream(number, exchange.body_state, {});
-               }
-               ReadOn(number);
-             });
-}
-
-void ExchangeRecorder::EndStream(uint64_t number, BodyState state, const std::string& reason) {
-  const auto at = waiting_.find(number);
-  const Waiting waiting = std::move(at->second);
-  waiting_.erase(at);
-  Exchange& exchange = exchanges_[waiting.exchange];
-  exchange.body_state = state;
-  exchange.body_reason = reason;
-  if (!waiting.stream.empty()) cdp_->Send(waiting.session, "IO.close", {{"handle", waiting.stream}});
-  json::array headers;
-  if (const auto* list = waiting.paused.if_contains("responseHeaders"); list && list->is_array()) {
-    for (const json::value& item : list->get_array()) {
-      if (item.is_object() && !IsPacking(Lowered(TextOf(item.get_object(), "name")))) headers.push_back(item);
+  Exchange* socket = Find(id);
+  if (socket == nullptr) return;
+  if (event.method == "Network.webSocketWillSendHandshakeRequest") {
+    socket->request_headers = HeadersOf(ObjectOf(ObjectOf(params, "request"), "headers"));
+    socket->time_unix_us = static_cast<uint64_t>(NumberOf(params, "wallTime") * 1e6);
+  } else if (event.method == "Network.webSocketHandshakeResponseReceived") {
+    const json::object& response = ObjectOf(params, "response");
+    socket->status = static_cast<int>(NumberOf(response, "status"));
+    socket->status_text = TextOf(response, "statusText");
+    socket->response_headers = HeadersOf(ObjectOf(response, "headers"));
+    if (const json::object& sent = ObjectOf(response, "requestHeaders"); !sent.empty()) {
+      socket->request_headers = HeadersOf(sent);
     }
+    Finish(socket);  // it may stay open for as long as the page does
+  } else if (event.method == "Network.webSocketClosed") {
+    SocketEnded(socket, UnixUs(), "closed");
+  } else if (event.method == "Network.webSocketFrameError") {
+    const std::string why = TextOf(params, "errorMessage");
+    if (!socket->finished) socket->failure = why;
+    SocketEnded(socket, UnixUs(), why);
+  } else if (event.method == "Network.webSocketFrameSent" || event.method == "Network.webSocketFrameReceived") {
+    const json::object& response = ObjectOf(params, "response");
+    SocketFrame frame{UnixUs(), event.method.ends_with("Sent"), static_cast<int>(NumberOf(response, "opcode")), {}};
+    frame.payload = TextOf(response, "payloadData");
+    if (frame.opcode != 1) {
+      if (const auto bytes = FromBase64(frame.payload)) frame.payload = AsText(*bytes);
+    }
+    last_activity_ = Clock::now();
+    if (frames_ >= limits_.frames_max || frame.payload.size() > limits_.frame_bytes_max - frame_bytes_) {
+      if (++socket->frames_left_out == 1) Say("limit_frames", socket->url);
+      return;
+    }
+    ++frames_;
+    frame_bytes_ += frame.payload.size();
+    socket->frames.push_back(std::move(frame));
   }
-  cdp_->Send(waiting.session, "Fetch.fulfillRequest",
-             {{"requestId", waiting.fetch_id},
-              {"responseCode", static_cast<int>(NumberOf(waiting.paused, "responseStatusCode"))},
-              {"responseHeaders", std::move(headers)},
-              {"body", ToBase64(AsBytes(exchange.body))}});
 }
 
-void ExchangeRecorder::Tick() {
-  const auto now = Clock::now();
-  std::vector<uint64_t> late;
-  for (const auto& [number, waiting] : waiting_) {
-    if (waiting.deadline <= now) late.push_back(number);
+void ExchangeRecorder::SocketEnded(Exchange* exchange, uint64_t time_unix_us, std::string why) {
+  if (exchange->status == 0 && exchange->failure.empty()) exchange->failure = why;
+  if (frames_ < limits_.frames_max) {
+    ++frames_;
+    exchange->frames.push_back({time_unix_us, false, -1, std::move(why)});
   }
-  for (auto it = early_paused_.begin(); it != early_paused_.end();) {
-    if (it->second.second > now) {
-      ++it;
-      continue;
-    }
-    cdp_->Send(it->first.first, "Fetch.continueRequest", {{"requestId", TextOf(it->second.first.params, "requestId")}});
-    it = early_paused_.erase(it);
-  }
-  for (const uint64_t number : late) {
-    if (waiting_.at(number).stream.empty()) {
-      GoOn(number, BodyState::kCutTime, "not at its end in time");
-    } else {
-      EndStream(number, BodyState::kCutTime, "not at its end in time");
-    }
-  }
+  Finish(exchange);
 }
 
 }  // namespace cunzheng::capture

@@ -27,6 +27,14 @@ enum class BodyState {
   kMissed,     // the browser did not give it; `body_reason` says why
 };
 
+// A message on a WebSocket.
+struct SocketFrame {
+  uint64_t time_unix_us = 0;
+  bool sent = false;   // by the page
+  int opcode = 0;      // RFC 6455: 1 text, 2 binary; -1: not a frame but an error, or the end, which `payload` names
+  std::string payload;  // text, or bytes
+};
+
 struct Exchange {
   std::string session, request_id;  // CDP's
   uint64_t number = 0;              // in the order of the requests
@@ -47,6 +55,9 @@ struct Exchange {
   std::string body_reason;
   std::string failure;              // "net::ERR_CERT_AUTHORITY_INVALID"
   bool finished = false;
+  bool internal = false;            // the browser answered itself: a redirect to HTTPS by HSTS, a page's memory
+  std::vector<SocketFrame> frames;  // of a WebSocket, whose handshake the rest of this is
+  uint64_t frames_left_out = 0;     // over the limits
 };
 
 struct ExchangeLimits {
@@ -54,6 +65,7 @@ struct ExchangeLimits {
   size_t total_bytes_max = 1u << 30;
   size_t exchanges_max = 20'000;
   std::chrono::milliseconds body_within{30'000};  // from the response's header
+  size_t frames_max = 10'000, frame_bytes_max = 16u << 20;  // of all WebSockets together
 };
 
 // Something that the operation log or the completeness report should say.
@@ -64,21 +76,30 @@ struct Remark {
 
 class ExchangeRecorder {
  public:
-  // `allowed` decides what the browser may ask for at all.
-  ExchangeRecorder(Cdp* cdp, ExchangeLimits limits, std::function<bool(const std::string& url)> allowed);
+  // Whether the browser may ask for that address at all (CheckUrl), or why not; and whether what a connection to the
+  // machine's own network answered may be seen (IsLocalAddress).
+  using Allowed = std::function<Result<void>(const std::string& url)>;
+  ExchangeRecorder(Cdp* cdp, ExchangeLimits limits, Allowed allowed, bool allow_local);
 
   // Takes the events of all sessions; whoever owns the Cdp hands them on.
   void Take(const CdpEvent& event);
   // Prepares a new target's session: its network is recorded before it runs.
   void Attach(const std::string& session);
+  // Its target has ended: nothing more comes of what it had begun.
+  void Detach(const std::string& session);
 
+  // Ascending by number.
   const std::vector<Exchange>& exchanges() const { return exchanges_; }
   const std::vector<Remark>& remarks() const { return remarks_; }
   // Exchanges that are under way.
   size_t open() const { return open_; }
   Clock::time_point last_activity() const { return last_activity_; }
+  // ExchangeLimits::exchanges_max was reached: every further request is refused.
+  bool full() const { return full_; }
   // Bodies that take too long are cut. Called now and then.
   void Tick();
+  // Cuts all bodies that are under way.
+  void CutBodies(const std::string& reason);
 
  private:
   // A response that waits in the browser while its body is read.
@@ -89,36 +110,59 @@ class ExchangeRecorder {
     std::string stream;          // of a body without end, which comes in pieces
     boost::json::object paused;  // the event, for fulfilling such a one
   };
-  using RequestKey = std::pair<std::string, std::string>;  // session, network id
+  // What CDP tells of a request, under the id that its redirects share. Headers as they went over the wire come in events
+  // of their own, before or after the others, in the order of the redirects.
+  struct Request {
+    std::optional<size_t> current;
+    bool has_request_headers = false;  // `current` has
+    std::optional<HttpHeaders> early_request_headers;
+    std::vector<HttpHeaders> early_response_headers;
+    std::vector<size_t> without_headers;  // exchanges that theirs are still to come for
+    std::string address_space;            // of the last response's connection: "Public", "Local", "Loopback"
+    std::optional<CdpEvent> paused;       // a response that came before the rest was told
+    Clock::time_point paused_until;
+  };
 
-  Exchange* Find(const std::string& session, const std::string& network_id);
+  Exchange* Find(const std::string& network_id);
   Exchange& Begin(const CdpEvent& event, const std::string& network_id);
   void RequestWillBeSent(const CdpEvent& event);
-  void ResponseReceived(Exchange* exchange, const boost::json::object& response);
+  void ResponseReceived(Exchange* exchange, const boost::json::object& response, bool has_extra);
+  void ExtraInfo(const CdpEvent& event);
+  void Socket(const CdpEvent& event);
+  void SocketEnded(Exchange* exchange, uint64_t time_unix_us, std::string why);
+  void Finish(Exchange* exchange);
+  void Say(std::string what, std::string detail);
+
+  // Of Fetch events (response_bodies.cpp).
   void Paused(const CdpEvent& event);
+  void PausedRequest(const CdpEvent& event);
+  void PausedResponse(const CdpEvent& event, bool wait);
   void TakeBody(uint64_t number);
   void TakeStream(uint64_t number);
   void ReadOn(uint64_t number);
   void Keep(Exchange* exchange, std::string_view bytes, BodyState state);
   void GoOn(uint64_t number, BodyState state, const std::string& reason);
   void EndStream(uint64_t number, BodyState state, const std::string& reason);
-  void Finish(Exchange* exchange);
+  void Cut(uint64_t number, const std::string& reason);
 
   Cdp* const cdp_;
   const ExchangeLimits limits_;
-  const std::function<bool(const std::string&)> allowed_;
+  const Allowed allowed_;
+  const bool allow_local_;
   std::vector<Exchange> exchanges_;
-  std::map<RequestKey, size_t> current_;
-  // Headers as they went over the wire come in events of their own, before or after the others.
-  std::map<RequestKey, HttpHeaders> early_request_headers_, early_response_headers_;
-  // Paused responses whose request has not been told of yet, and until when that is waited for.
-  std::map<RequestKey, std::pair<CdpEvent, Clock::time_point>> early_paused_;
+  std::map<std::string, Request> requests_;  // by CDP's id
+  std::set<std::string> paused_;             // ids of those whose response waits to be told of
   std::map<uint64_t, Waiting> waiting_;
   uint64_t last_waiting_ = 0;
-  size_t total_bytes_ = 0, open_ = 0;
+  size_t total_bytes_ = 0, open_ = 0, frames_ = 0, frame_bytes_ = 0;
   bool full_ = false;
   Clock::time_point last_activity_ = Clock::now();
   std::vector<Remark> remarks_;
 };
+
+// Parts that both files use.
+std::string LoweredAscii(std::string text);
+std::optional<std::string> CdpBytes(const boost::json::object& answer, std::string_view key);
+bool IsRedirect(int status);
 
 }  // namespace cunzheng::capture

@@ -1,8 +1,13 @@
 #include "client/capture/page_capture.h"
 
+#include <algorithm>
+#include <array>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 #include <cmath>
+#include <set>
 
+#include "client/capture/addresses.h"
 #include "crypto/bytes.h"
 
 namespace cunzheng::capture {
@@ -11,90 +16,260 @@ namespace {
 namespace json = boost::json;
 using std::chrono::milliseconds;
 
+constexpr milliseconds kAliveWithin{5'000}, kMemoryEvery{500}, kProfileEvery{2'000}, kMemoryFreedWithin{3'000};
+constexpr size_t kStepsMax = 20'000;
+constexpr uint32_t kDownloadsMax = 100, kScrollStep = 800, kWidthMax = 5'000;
+constexpr size_t kOriginsMax = 200;
+
+constexpr int kPhoneWidth = 390, kPhoneHeight = 844;
+constexpr double kPhoneScale = 3;
+
 uint64_t UnixUs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
-constexpr milliseconds kAliveWithin{5'000};
-
+// Everything that a site can start; not the windows of the browser's own face.
 json::object AutoAttach() {
-  return {{"autoAttach", true}, {"waitForDebuggerOnStart", true}, {"flatten", true}};
+  json::array filter;
+  for (const char* type : {"browser", "tab", "browser_ui", "webview"}) {
+    filter.push_back(json::object{{"type", type}, {"exclude", true}});
+  }
+  filter.push_back(json::object());
+  return {{"autoAttach", true}, {"waitForDebuggerOnStart", true}, {"flatten", true}, {"filter", std::move(filter)}};
 }
 
 }  // namespace
 
-PageCapture::PageCapture(BrowserProcess* browser, PageLimits limits, ExchangeLimits exchange_limits,
-                         std::function<bool(const std::string& url)> allowed, std::function<bool()> stop)
-    : cdp_(browser->cdp()),
-      limits_(limits),
-      stop_(std::move(stop)),
-      recorder_(&browser->cdp(), exchange_limits, std::move(allowed)) {
-  cdp_.OnEvent([this](const CdpEvent& event) { Take(event); });
+void OperationSteps::Note(const std::string& what, const std::string& detail) {
+  if (list_.size() > kStepsMax) return;
+  const auto since = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began_);
+  OperationStep step{static_cast<uint64_t>(since.count()), UnixUs(), what, detail};
+  if (list_.size() == kStepsMax) step.what = "step_limit", step.detail = std::to_string(kStepsMax);
+  list_.push_back(std::move(step));
+  if (observer_) observer_(list_.back());
 }
 
-void PageCapture::Note(const std::string& what, const std::string& detail) {
-  const auto since = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began_);
-  result_.steps.push_back({static_cast<uint64_t>(since.count()), UnixUs(), what, detail});
-  if (on_step_) on_step_(result_.steps.back());
+PageCapture::PageCapture(BrowserProcess* browser, const PageLimits& limits, const ExchangeLimits& exchange_limits,
+                         const PageOptions& options, OperationSteps* steps, std::function<bool()> stop)
+    : browser_(browser),
+      cdp_(browser->cdp()),
+      limits_(limits),
+      options_(options),
+      steps_(steps),
+      stop_(std::move(stop)),
+      recorder_(
+          &browser->cdp(), exchange_limits,
+          [local = options.allow_local](const std::string& url) { return CheckUrl(url, local); }, options.allow_local) {
+  cdp_.OnEvent([this](const CdpEvent& event) { Take(event); });
+  cdp_.OnTick([this] { return Guard(); });
 }
+
+PageCapture::~PageCapture() {
+  cdp_.OnEvent({});
+  cdp_.OnTick({});
+  cdp_.Forget();
+}
+
+// ---- What keeps it bounded.
+
+void PageCapture::Stop(const std::string& reason, const std::string& detail) {
+  if (!result_.stopped.empty()) return;
+  result_.stopped = reason;
+  steps_->Note(reason, detail);
+}
+
+void PageCapture::End(const std::string& reason, const std::string& detail) {
+  ended_ = true;
+  Stop(reason, detail);
+}
+
+Result<void> PageCapture::Guard() {
+  if (!ended_) {
+    recorder_.Tick();
+    if (on_tick_) on_tick_();
+    const auto now = Clock::now();
+    if (recorder_.full() && !over_) {
+      over_ = true;
+      Stop("exchange_limit", std::to_string(recorder_.exchanges().size()));
+    }
+    if (stop_()) End("interrupted");
+    if (now - began_ > limits_.total_within) End("time_limit", std::to_string(limits_.total_within.count()) + " ms");
+    if (now >= memory_next_) WatchMemory();
+    if (now >= profile_next_) WatchProfile();
+  }
+  if (ended_) return Error{Errc::kInterrupted, "capture: " + result_.stopped};
+  return {};
+}
+
+void PageCapture::WatchMemory() {
+  const auto now = Clock::now();
+  memory_next_ = now + kMemoryEvery;
+  const uint64_t bytes = browser_->MemoryBytes();
+  if (bytes <= limits_.memory_bytes_max) {
+    memory_over_since_ = {};
+  } else if (memory_over_since_ == Clock::time_point{}) {
+    // Mostly it is bodies that are being unpacked.
+    memory_over_since_ = now;
+    steps_->Note("memory", std::to_string(bytes));
+    recorder_.CutBodies("the browser took too much memory");
+    if (!session_.empty()) cdp_.Send(session_, "Page.stopLoading", {});
+  } else if (now - memory_over_since_ > kMemoryFreedWithin) {
+    End("memory_limit", std::to_string(bytes));
+    browser_->Kill();
+  }
+}
+
+void PageCapture::WatchProfile() {
+  profile_next_ = Clock::now() + kProfileEvery;
+  const uint64_t bytes = browser_->ProfileBytes();
+  if (bytes <= limits_.profile_bytes_max) return;
+  End("disk_limit", std::to_string(bytes));
+  browser_->Kill();
+}
+
+void PageCapture::Free() {
+  if (!Answers()) return;
+  cdp_.Send(session_, "Page.stopLoading", {});
+  cdp_.Send(session_, "Runtime.terminateExecution", {});
+  if (over_) cdp_.Send(session_, "Emulation.setScriptExecutionDisabled", {{"value", true}});
+  const auto alive = cdp_.Call(session_, "Runtime.evaluate", {{"expression", "1"}}, kAliveWithin);
+  if (alive || ended_) return;
+  hung_ = true;
+  Stop("hung");
+  steps_->Note("hung", alive.error().detail);
+}
+
+// ---- What the browser tells.
 
 void PageCapture::Take(const CdpEvent& event) {
   const std::string_view method = event.method;
-  if (method == "Target.attachedToTarget") {
-    // Frames of other sites, workers: each is recorded before it runs its first line.
+  if (method == "Target.attachedToTarget") return Attached(event);
+  if (method == "Target.detachedFromTarget") {
     const std::string session = TextOf(event.params, "sessionId");
-    const json::object& target = ObjectOf(event.params, "targetInfo");
-    Note("target", TextOf(target, "type") + " " + TextOf(target, "url"));
-    recorder_.Attach(session);
-    cdp_.Send(session, "Target.setAutoAttach", AutoAttach());
-    cdp_.Send(session, "Runtime.runIfWaitingForDebugger", {});
+    recorder_.Detach(session);
+    if (session == session_ && !ended_) {
+      crashed_ = true;
+      Stop("crashed", "the page has gone");
+    }
   } else if (method == "Inspector.targetCrashed") {
+    steps_->Note("crash", sessions_[event.session]);
+    recorder_.Detach(event.session);
+    if (event.session != session_) return;
     crashed_ = true;
-    Note("crashed", "the page's process has ended");
+    Stop("crashed", "the page's process has ended");
   } else if (method == "Page.loadEventFired") {
+    if (event.session != session_) return;
     loaded_ = true;
-    Note("loaded");
+    steps_->Note("loaded");
   } else if (method == "Page.javascriptDialogOpening") {
-    if (++dialogs_ <= limits_.dialogs_max) {
-      Note("dialog", TextOf(event.params, "type") + ": " + TextOf(event.params, "message"));
-    }
-    if (dialogs_ == limits_.dialogs_max) {
-      over_ = true;
-      Note("dialog_limit", std::to_string(limits_.dialogs_max));
-    }
-    if (dialogs_ >= limits_.dialogs_max) cdp_.Send(event.session, "Runtime.terminateExecution", {});
-    cdp_.Send(event.session, "Page.handleJavaScriptDialog", {{"accept", false}});
-  } else if (method == "Page.frameNavigated" && event.session == session_) {
-    const json::object& frame = ObjectOf(event.params, "frame");
-    if (frame.contains("parentId")) return;
-    Note("navigated", TextOf(frame, "url"));
-    if (++navigations_ == limits_.navigations_max) {
-      over_ = true;
-      Note("navigation_limit", std::to_string(limits_.navigations_max));
-      cdp_.Send(session_, "Page.stopLoading", {});
-    }
+    Dialog(event);
+  } else if (method == "Page.frameNavigated") {
+    if (event.session == session_) Navigated(ObjectOf(event.params, "frame"));
+  } else if (method == "Browser.downloadWillBegin") {
+    if (++downloads_ > kDownloadsMax) return;
+    steps_->Note("download", TextOf(event.params, "suggestedFilename") + "\n" + TextOf(event.params, "url"));
   } else {
     recorder_.Take(event);
   }
 }
 
+// Frames of other sites, workers, windows that the page opens: each is recorded before it runs its first line.
+void PageCapture::Attached(const CdpEvent& event) {
+  const std::string session = TextOf(event.params, "sessionId");
+  const json::object& info = ObjectOf(event.params, "targetInfo");
+  const std::string type = TextOf(info, "type"), target = TextOf(info, "targetId");
+  sessions_[session] = type;
+  if (!targets_.emplace(target, session).second) {
+    // Told by the browser and by the page that it belongs to: one of them is enough.
+    cdp_.Send(session, "Runtime.runIfWaitingForDebugger", {});
+    return;
+  }
+  if (++targets_seen_ <= limits_.targets_max) steps_->Note("target", type + " " + TextOf(info, "url"));
+  recorder_.Attach(session);
+  cdp_.Send(session, "Target.setAutoAttach", AutoAttach());
+  if (type == "page" || type == "iframe") {
+    cdp_.Send(session, "Inspector.enable", {});
+    cdp_.Send(session, "Page.enable", {});
+  }
+  if (options_.phone) BeAPhone(session, type);
+  cdp_.Send(session, "Runtime.runIfWaitingForDebugger", {});
+  if (targets_seen_ > limits_.targets_max) {
+    over_ = true;
+    Stop("target_limit", std::to_string(limits_.targets_max));
+    cdp_.Send("", "Target.closeTarget", {{"targetId", target}});
+  }
+}
+
+void PageCapture::Dialog(const CdpEvent& event) {
+  if (++dialogs_ <= limits_.dialogs_max) {
+    steps_->Note("dialog", TextOf(event.params, "type") + ": " + TextOf(event.params, "message"));
+  }
+  if (dialogs_ == limits_.dialogs_max) {
+    over_ = true;
+    Stop("dialog_limit", std::to_string(limits_.dialogs_max));
+  }
+  if (over_) cdp_.Send(event.session, "Runtime.terminateExecution", {});
+  cdp_.Send(event.session, "Page.handleJavaScriptDialog", {{"accept", false}});
+}
+
+void PageCapture::Navigated(const json::object& frame) {
+  if (frame.contains("parentId")) return;
+  loaded_ = false;
+  if (++navigations_ <= limits_.navigations_max) {
+    const std::string failed = TextOf(frame, "unreachableUrl");
+    steps_->Note("navigated", failed.empty() ? TextOf(frame, "url") : "to the browser's own page about " + failed);
+  }
+  if (navigations_ == limits_.navigations_max) {
+    over_ = true;
+    Stop("navigation_limit", std::to_string(limits_.navigations_max));
+    cdp_.Send(session_, "Page.stopLoading", {});
+  }
+}
+
+void PageCapture::BeAPhone(const std::string& session, const std::string& type) {
+  // "…Chrome/156.0.0.0…": the version that it is.
+  const size_t at = user_agent_.find("Chrome/");
+  const std::string version =
+      at == std::string::npos ? "" : user_agent_.substr(at + 7, user_agent_.find(' ', at) - at - 7);
+  const std::string major = version.substr(0, version.find('.'));
+  const json::array brands{json::object{{"brand", "Chromium"}, {"version", major}}};
+  result_.user_agent = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/" + version +
+                       " Mobile Safari/537.36";
+  cdp_.Send(session, "Network.setUserAgentOverride",
+            {{"userAgent", result_.user_agent},
+             {"platform", "Linux armv81"},
+             {"userAgentMetadata",
+              {{"brands", brands},
+               {"platform", "Android"},
+               {"platformVersion", "10"},
+               {"architecture", ""},
+               {"model", "K"},
+               {"mobile", true}}}});
+  if (type == "page") {
+    cdp_.Send(session, "Emulation.setDeviceMetricsOverride",
+              {{"width", kPhoneWidth},
+               {"height", kPhoneHeight},
+               {"deviceScaleFactor", kPhoneScale},
+               {"mobile", true},
+               {"screenWidth", kPhoneWidth},
+               {"screenHeight", kPhoneHeight}});
+  }
+  if (type == "page" || type == "iframe") {
+    cdp_.Send(session, "Emulation.setTouchEmulationEnabled", {{"enabled", true}, {"maxTouchPoints", 5}});
+  }
+}
+
+// ---- What is asked of it.
+
 Result<json::object> PageCapture::Ask(std::string_view method, json::object params) {
-  if (hung_) return Error{Errc::kTimeout, "browser: the page does not answer"};
+  if (!Answers()) return Error{Errc::kTimeout, "browser: the page does not answer"};
   auto answer = cdp_.Call(session_, method, std::move(params), limits_.answer_within);
   if (!answer && answer.error().code == Errc::kTimeout) {
     hung_ = true;
-    Note("hung", std::string(method));
+    Stop("hung", std::string(method));
   }
   return answer;
-}
-
-void PageCapture::Free() {
-  cdp_.Send(session_, "Runtime.terminateExecution", {});
-  const auto alive = cdp_.Call(session_, "Runtime.evaluate", {{"expression", "1"}}, kAliveWithin);
-  if (alive) return;
-  hung_ = true;
-  Note("hung", alive.error().detail);
 }
 
 Result<json::value> PageCapture::Evaluate(const std::string& expression) {
@@ -106,143 +281,189 @@ Result<json::value> PageCapture::Evaluate(const std::string& expression) {
   return *value;
 }
 
-Result<bool> PageCapture::Settle(milliseconds within) {
-  const auto until = Clock::now() + within;
-  const auto settled = [&] {
-    recorder_.Tick();
-    return crashed_ || over_ || stop_() ||
-           (loaded_ && recorder_.open() == 0 && Clock::now() - recorder_.last_activity() >= limits_.quiet);
-  };
-  RETURN_IF_ERROR(cdp_.Run(until, settled));
-  return Clock::now() < until;
+// Errors of Run are not lost: whatever ends it has been noted, and every later question says so again.
+void PageCapture::Pause(milliseconds time) {
+  static_cast<void>(cdp_.Run(Clock::now() + time, [this] { return crashed_; }));
 }
 
-Result<void> PageCapture::Scroll() {
+bool PageCapture::Settle(milliseconds within) {
+  const auto until = Clock::now() + within;
+  const auto ran = cdp_.Run(until, [this] {
+    return !GoesOn() ||
+           (loaded_ && recorder_.open() == 0 && Clock::now() - recorder_.last_activity() >= limits_.quiet);
+  });
+  return ran && GoesOn() && Clock::now() < until;
+}
+
+Result<void> PageCapture::Open() {
+  ASSIGN_OR_RETURN(const json::object version, cdp_.Call("", "Browser.getVersion", {}, limits_.answer_within));
+  result_.browser_version = TextOf(version, "product");
+  result_.user_agent = user_agent_ = TextOf(version, "userAgent");
+  const std::string command = json::serialize(json::value_from(browser_->RealCommand()));
+  steps_->Note("browser", result_.browser_version + "\n" + browser_->Executable() + "\n" + command);
+  RETURN_IF_ERROR(cdp_.Call("", "Browser.setDownloadBehavior", {{"behavior", "deny"}, {"eventsEnabled", true}},
+                            limits_.answer_within));
+  RETURN_IF_ERROR(cdp_.Call("", "Target.setAutoAttach", AutoAttach(), limits_.answer_within));
+  ASSIGN_OR_RETURN(const json::object made,
+                   cdp_.Call("", "Target.createTarget", {{"url", "about:blank"}}, limits_.answer_within));
+  target_ = TextOf(made, "targetId");
+  RETURN_IF_ERROR(cdp_.Run(Clock::now() + limits_.answer_within, [this] { return targets_.contains(target_); }));
+  if (!targets_.contains(target_)) return Error{Errc::kTimeout, "browser: no page came"};
+  session_ = targets_[target_];
+  ASSIGN_OR_RETURN(const json::object metrics, Ask("Page.getLayoutMetrics"));
+  const json::object& view = ObjectOf(metrics, "cssLayoutViewport");
+  steps_->Note("viewport", std::to_string(static_cast<int>(NumberOf(view, "clientWidth"))) + "x" +
+                               std::to_string(static_cast<int>(NumberOf(view, "clientHeight"))));
+  navigations_ = 0;
+  loaded_ = false;
+  return {};
+}
+
+void PageCapture::Load(const std::string& url) {
+  steps_->Note("open", url);
+  cdp_.Send(session_, "Page.navigate", {{"url", url}}, [this](const Result<json::object>& answer) {
+    result_.failure = answer ? TextOf(*answer, "errorText") : answer.error().detail;
+    if (result_.failure.empty()) return;
+    loaded_ = true;
+    if (downloads_ == 0) Stop("failed", result_.failure);
+    if (downloads_ != 0) Stop("download");
+  });
+  const bool settled = Settle(limits_.load_within);
+  if (settled) {
+    steps_->Note("settled", std::to_string(recorder_.exchanges().size()) + " exchanges");
+    return;
+  }
+  if (GoesOn()) Stop("load_limit", std::to_string(recorder_.open()) + " exchanges are under way");
+  Free();
+}
+
+void PageCapture::Scroll() {
   const auto until = Clock::now() + limits_.scroll_within;
-  double before = -1;
-  for (uint32_t y = 0; Clock::now() < until && !crashed_ && !over_ && !stop_();) {
-    const auto height = Evaluate("Math.max(document.documentElement.scrollHeight, document.body ? "
-                                 "document.body.scrollHeight : 0)");
-    if (!height || !height->is_number()) break;
-    const double now = height->to_number<double>();
+  for (uint32_t y = 0; GoesOn();) {
+    const auto metrics = Ask("Page.getLayoutMetrics");
+    if (!metrics) break;
+    const double height = NumberOf(ObjectOf(*metrics, "cssContentSize"), "height");
+    const double view = NumberOf(ObjectOf(*metrics, "cssLayoutViewport"), "clientHeight");
     if (y >= limits_.height_max) {
-      result_.stopped = "height_limit";
+      Stop("height_limit", std::to_string(static_cast<uint64_t>(height)));
       break;
     }
-    if (y >= now) {
-      // At the end; whatever it brings up is waited for, once more when it brought something.
-      ASSIGN_OR_RETURN(const bool quiet, Settle(limits_.quiet * 4));
-      static_cast<void>(quiet);
-      if (now == before) break;
-      before = now;
-      const auto grown = Evaluate("document.documentElement.scrollHeight");
-      if (!grown || !grown->is_number() || grown->to_number<double>() <= now) break;
+    if (Clock::now() >= until) {
+      Stop("scroll_limit", std::to_string(y) + " of " + std::to_string(static_cast<uint64_t>(height)));
+      break;
+    }
+    static_cast<void>(Evaluate("window.scrollTo({top: " + std::to_string(y) + ", behavior: 'instant'}), 0"));
+    Pause(milliseconds(100));
+    if (y + view < height) {
+      y += kScrollStep;
       continue;
     }
-    static_cast<void>(Evaluate("window.scrollTo(0, " + std::to_string(y) + "), 0"));
-    RETURN_IF_ERROR(cdp_.Run(Clock::now() + milliseconds(150), [&] {
-      recorder_.Tick();
-      return crashed_;
-    }));
-    y += 800;
+    // At the end. Whatever that brings up is waited for; it may bring more.
+    Pause(milliseconds(300));
+    const bool settled = Settle(std::max(limits_.quiet * 4, milliseconds(2'000)));
+    const auto grown = Ask("Page.getLayoutMetrics");
+    if (!grown || NumberOf(ObjectOf(*grown, "cssContentSize"), "height") <= height) {
+      steps_->Note("scrolled", std::to_string(static_cast<uint64_t>(height)) + (settled ? "" : ", not settled"));
+      break;
+    }
   }
-  if (Clock::now() >= until) result_.stopped = "scroll_limit";
-  static_cast<void>(Evaluate("window.scrollTo(0, 0), 0"));
-  Note("scrolled", result_.stopped);
-  return {};
+  static_cast<void>(Evaluate("window.scrollTo({top: 0, behavior: 'instant'}), 0"));
+  Pause(milliseconds(300));
 }
 
-void PageCapture::TakeText(std::string_view method, json::object params, std::string_view key, bool base64,
-                           std::string* out) {
+void PageCapture::TakeText(const std::string& name, std::string_view method, json::object params, std::string_view key,
+                           bool base64, std::string* out) {
   const auto answer = Ask(method, std::move(params));
-  if (!answer) return Note("missed", std::string(method) + ": " + answer.error().detail);
+  if (!answer) return steps_->Note("missed", name + ": " + answer.error().detail);
   *out = TextOf(*answer, key);
-  if (!base64) return;
-  const auto bytes = FromBase64(*out);
-  if (!bytes) return Note("missed", std::string(method) + ": its base64 is broken");
-  out->assign(bytes->begin(), bytes->end());
+  if (base64) {
+    const auto bytes = FromBase64(*out);
+    if (!bytes) return steps_->Note("missed", name + ": its base64 is broken");
+    out->assign(bytes->begin(), bytes->end());
+  }
+  steps_->Note("taken", name + ", " + std::to_string(out->size()) + " bytes");
 }
 
-Result<void> PageCapture::Picture() {
-  ASSIGN_OR_RETURN(const json::object metrics, Ask("Page.getLayoutMetrics"));
-  const json::object& content = ObjectOf(metrics, "cssContentSize");
-  result_.width = static_cast<uint32_t>(std::ceil(NumberOf(content, "width")));
-  result_.height = static_cast<uint32_t>(std::ceil(NumberOf(content, "height")));
-  if (result_.height > limits_.height_max) {
-    Note("height_limit", std::to_string(result_.height));
-    result_.height = limits_.height_max;
-  }
-  if (const auto scale = Evaluate("window.devicePixelRatio"); scale && scale->is_number()) {
-    result_.scale = scale->to_number<double>();
-  }
-  for (uint32_t y = 0; y < result_.height && !stop_(); y += limits_.tile_height) {
+void PageCapture::Picture() {
+  const auto metrics = Ask("Page.getLayoutMetrics");
+  if (!metrics) return steps_->Note("missed", "screenshot: " + metrics.error().detail);
+  const json::object& content = ObjectOf(*metrics, "cssContentSize");
+  const auto whole = [&](std::string_view key) { return static_cast<uint32_t>(std::ceil(NumberOf(content, key))); };
+  result_.width = std::clamp(whole("width"), 1U, kWidthMax);
+  result_.height = std::clamp(whole("height"), 1U, limits_.height_max);
+  if (whole("height") > result_.height) Stop("height_limit", std::to_string(whole("height")));
+  if (whole("width") > result_.width) steps_->Note("width_limit", std::to_string(whole("width")));
+  result_.scale = options_.phone ? kPhoneScale : 1;
+  for (uint32_t y = 0; y < result_.height && Answers(); y += limits_.tile_height) {
     Tile tile{y, std::min(limits_.tile_height, result_.height - y), {}};
-    TakeText("Page.captureScreenshot",
+    TakeText("tile " + std::to_string(tile.y) + "+" + std::to_string(tile.height), "Page.captureScreenshot",
              {{"format", "png"},
               {"captureBeyondViewport", true},
-              {"clip",
-               {{"x", 0}, {"y", tile.y}, {"width", result_.width}, {"height", tile.height}, {"scale", 1}}}},
+              {"clip", {{"x", 0}, {"y", tile.y}, {"width", result_.width}, {"height", tile.height}, {"scale", 1}}}},
              "data", true, &tile.png);
     if (tile.png.empty()) break;
-    Note("tile", std::to_string(tile.y) + "+" + std::to_string(tile.height));
     result_.tiles.push_back(std::move(tile));
   }
-  return {};
+}
+
+// By the browser's own means: scripts of the page have no say in it.
+void PageCapture::TakeDom() {
+  const auto document = Ask("DOM.getDocument", {{"depth", 0}});
+  if (!document) return steps_->Note("missed", "dom.html: " + document.error().detail);
+  const auto node = static_cast<int64_t>(NumberOf(ObjectOf(*document, "root"), "nodeId"));
+  TakeText("dom.html", "DOM.getOuterHTML", {{"nodeId", node}}, "outerHTML", false, &result_.dom);
+}
+
+void PageCapture::TakeCertificates() {
+  std::set<std::string> origins;
+  for (const Exchange& exchange : recorder_.exchanges()) {
+    if (exchange.security.empty() || origins.size() == kOriginsMax) continue;
+    if (const auto parts = SplitUrl(exchange.url)) origins.insert(parts->origin);
+  }
+  for (const std::string& origin : origins) {
+    const auto answer = Ask("Network.getCertificate", {{"origin", origin}});
+    if (!answer) {
+      steps_->Note("missed", "certificates of " + origin + ": " + answer.error().detail);
+      continue;
+    }
+    const auto* names = answer->if_contains("tableNames");
+    if (names == nullptr || !names->is_array()) continue;
+    for (const json::value& name : names->get_array()) {
+      const auto der = name.is_string() ? FromBase64(std::string(name.get_string())) : Result<Bytes>(Bytes());
+      if (der && !der->empty()) result_.certificates[origin].emplace_back(der->begin(), der->end());
+    }
+  }
 }
 
 Result<PageResult> PageCapture::Run(const std::string& url) {
   result_.url = url;
-  ASSIGN_OR_RETURN(const json::object version, cdp_.Call("", "Browser.getVersion", {}, limits_.answer_within));
-  result_.browser_version = TextOf(version, "product");
-  result_.user_agent = TextOf(version, "userAgent");
-  RETURN_IF_ERROR(cdp_.Call("", "Browser.setDownloadBehavior", {{"behavior", "deny"}}, limits_.answer_within));
-  ASSIGN_OR_RETURN(const json::object target,
-                   cdp_.Call("", "Target.createTarget", {{"url", "about:blank"}}, limits_.answer_within));
-  ASSIGN_OR_RETURN(const json::object attached,
-                   cdp_.Call("", "Target.attachToTarget",
-                             {{"targetId", TextOf(target, "targetId")}, {"flatten", true}}, limits_.answer_within));
-  session_ = TextOf(attached, "sessionId");
-  recorder_.Attach(session_);
-  cdp_.Send(session_, "Target.setAutoAttach", AutoAttach());
-  cdp_.Send(session_, "Inspector.enable", {});
-  RETURN_IF_ERROR(Ask("Page.enable"));
-  Note("browser", result_.browser_version);
-  Note("open", url);
-  loaded_ = false;
-  navigations_ = 0;
-  bool sent = false;
-  cdp_.Send(session_, "Page.navigate", {{"url", url}}, [&](Result<json::object> answer) {
-    sent = true;
-    const std::string failure = answer ? TextOf(*answer, "errorText") : answer.error().detail;
-    if (failure.empty()) return;
-    Note("failed", failure);
-    loaded_ = true;
-  });
-  ASSIGN_OR_RETURN(const bool settled, Settle(limits_.load_within));
-  if (!settled) {
-    result_.stopped = "load_limit";
-    cdp_.Send(session_, "Page.stopLoading", {});
-    static_cast<void>(cdp_.Run(Clock::now() + milliseconds(200), [] { return false; }));
-  }
-  Note("settled", result_.stopped);
-  if (!settled || over_) Free();
-  if (!crashed_ && !hung_ && !over_ && !stop_()) RETURN_IF_ERROR(Scroll());
-  if (!crashed_ && !hung_) {
-    if (const auto picture = Picture(); !picture) Note("missed", picture.error().detail);
-    TakeText("Page.printToPDF", {{"printBackground", true}}, "data", true, &result_.pdf);
-    TakeText("Page.captureSnapshot", {{"format", "mhtml"}}, "data", false, &result_.mhtml);
-    if (auto dom = Evaluate("document.documentElement.outerHTML"); dom && dom->is_string()) {
-      result_.dom = dom->get_string();
+  RETURN_IF_ERROR(Open());
+  Load(url);
+  if (GoesOn() && result_.stopped != "failed" && result_.stopped != "download") Scroll();
+  if (Answers()) {
+    // What the browser knows, without asking the page.
+    if (const auto history = Ask("Page.getNavigationHistory")) {
+      const auto index = static_cast<size_t>(NumberOf(*history, "currentIndex"));
+      const auto* entries = history->if_contains("entries");
+      if (entries != nullptr && entries->is_array() && index < entries->get_array().size() &&
+          entries->get_array()[index].is_object()) {
+        result_.final_url = TextOf(entries->get_array()[index].get_object(), "url");
+        result_.title = TextOf(entries->get_array()[index].get_object(), "title");
+      }
     }
-    if (auto title = Evaluate("document.title"); title && title->is_string()) result_.title = title->get_string();
-    if (auto at = Evaluate("location.href"); at && at->is_string()) result_.final_url = at->get_string();
+    Picture();
+    TakeDom();
+    TakeText("page.mhtml", "Page.captureSnapshot", {{"format", "mhtml"}}, "data", false, &result_.mhtml);
+    TakeCertificates();
+    // Last, since it lays the page out anew.
+    TakeText("page.pdf", "Page.printToPDF", {{"printBackground", true}, {"preferCSSPageSize", true}}, "data", true,
+             &result_.pdf);
   }
-  if (result_.stopped.empty()) result_.stopped = crashed_ ? "crashed" : hung_ ? "hung" : over_ ? "page_limit" : stop_() ? "user" : "settled";
-  result_.partial = result_.stopped != "settled";
-  Note("done", result_.stopped);
-  // `sent`, which the navigation's answer sets, goes out of scope.
-  if (!sent) static_cast<void>(cdp_.Run(Clock::now() + milliseconds(500), [&] { return sent; }));
-  cdp_.OnEvent({});
+  if (cdp_.gone()) Stop("browser_ended", browser_->Complaints());
+  Stop("settled");
+  constexpr std::array kWhole = {"settled", "failed", "download", "load_limit", "scroll_limit", "height_limit"};
+  result_.partial = std::find(kWhole.begin(), kWhole.end(), result_.stopped) == kWhole.end();
+  steps_->Note("done", result_.stopped);
   return std::move(result_);
 }
 

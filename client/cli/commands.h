@@ -12,6 +12,8 @@ namespace cunzheng::cli {
 
 void AddKeygenCommand(CLI::App& app, Context& context);
 void AddDepositCommand(CLI::App& app, Context& context);
+void AddCaptureCommand(CLI::App& app, Context& context);
+void AddDiscloseCommand(CLI::App& app, Context& context);
 void AddSyncCommand(CLI::App& app, Context& context);
 void AddQueueCommand(CLI::App& app, Context& context);
 void AddVerifyCommand(CLI::App& app, Context& context);

@@ -39,6 +39,10 @@ bool Interrupted() {
   return interrupted != 0;
 }
 
+void ClearInterrupt() {
+  interrupted = 0;
+}
+
 void CatchInterrupts() {
   struct sigaction action {};
   action.sa_handler = OnInterrupt;

@@ -31,6 +31,8 @@ struct Context {
 
 // Set by SIGINT and SIGTERM; the second signal ends the process at once.
 bool Interrupted();
+// Takes a signal as heard, so that what must still be done can be.
+void ClearInterrupt();
 void CatchInterrupts();
 
 // The options by which a command reaches a node.

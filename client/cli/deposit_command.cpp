@@ -9,9 +9,8 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/deposit_report.h"
-#include "client/cli/known_nodes.h"
+#include "client/cli/deposit_session.h"
 #include "client/cli/progress.h"
-#include "client/cli/trust_pins.h"
 #include "client/sdk/depositor.h"
 #include "client/sdk/evidence_walk.h"
 #include "client/sdk/paths.h"
@@ -85,14 +84,13 @@ bool IsUpToDate(const std::string& path, const FileDigest& evidence, const Hash&
 class DepositRun {
  public:
   DepositRun(const DepositCommandOptions& options, const Context& context)
-      : options_(options), context_(context), nodes_(context.settings) {}
+      : options_(options), context_(context) {}
 
   int Run();
 
  private:
   Result<void> Open();
   Result<void> CheckWords() const;
-  Result<client::LedgerView> LearnLedger();
   Result<void> SendQueued(DepositReport& report);
   Result<void> FindSources(DepositReport& report);
   Result<void> DepositAll(DepositReport& report);
@@ -100,14 +98,8 @@ class DepositRun {
 
   const DepositCommandOptions& options_;
   const Context& context_;
-  const KnownNodes nodes_;
   std::map<std::string, std::string> attrs_;
-  std::string node_;
-  std::optional<AccountKey> key_;
-  std::optional<client::Client> client_;
-  std::optional<client::Journal> journal_;
-  client::LedgerView view_;
-  std::optional<Error> offline_;  // why the node is out of reach
+  std::optional<DepositSession> session_;
   std::vector<Source> sources_;
   uint64_t length_total_ = 0;
   // Receipt path and SHA-256 of what was in the queue when the run began, and whether it was spoken of.
@@ -129,11 +121,8 @@ Result<void> DepositRun::Open() {
   }
   ASSIGN_OR_RETURN(attrs_, ParseAttrs(options_.attrs));
   RETURN_IF_ERROR(CheckWords());
-  ASSIGN_OR_RETURN(node_, NodeName(context_, options_.node));
-  ASSIGN_OR_RETURN(client_, OpenClient(context_, options_.node));
-  ASSIGN_OR_RETURN(journal_, OpenJournal(context_.settings));
-  ASSIGN_OR_RETURN(key_, OpenKey(context_, options_.key, options_.passphrase_file));
-  ASSIGN_OR_RETURN(view_, LearnLedger());
+  ASSIGN_OR_RETURN(session_,
+                   OpenDepositSession(context_, options_.node, options_.key, options_.passphrase_file));
   return {};
 }
 
@@ -148,55 +137,27 @@ Result<void> DepositRun::CheckWords() const {
   return {};
 }
 
-// From the node itself; while it is out of reach from memory, or from the one trust file that is pinned.
-Result<client::LedgerView> DepositRun::LearnLedger() {
-  auto view = client::FetchLedgerView(*client_);
-  const auto known = nodes_.Find(node_);
-  if (view) {
-    if (known && known->ledger != view->ledger) {
-      Note("warning: " + node_ + ": " +
-           context_.Say("serves another ledger than before; earlier receipts are of the old one",
-                        "现在提供的是另一账本；此前的回执属于旧账本"));
-    }
-    if (const auto kept = nodes_.Remember(node_, *view); !kept) Note("warning: " + kept.error().detail);
-    return view;
-  }
-  if (!client::IsTransient(view.error().code)) return view.error();
-  offline_ = view.error();
-  if (known) return *known;
-  const auto pins = TrustPins(context_.settings).List();
-  if (pins && pins->size() == 1) {
-    client::LedgerView pinned;
-    pinned.ledger = pins->front().trust.ledger;
-    pinned.origin = pins->front().trust.origin;
-    return pinned;
-  }
-  return Error{view.error().code,
-               view.error().detail +
-                   "; nothing was queued, because this node was never reached from here and its "
-                   "ledger is not known"};
-}
-
 Result<void> DepositRun::SendQueued(DepositReport& report) {
-  ASSIGN_OR_RETURN(const auto names, journal_->List());
+  ASSIGN_OR_RETURN(const auto names, session_->journal.List());
   for (const std::string& name : names) {
     if (Interrupted()) return Error{Errc::kInterrupted, "stopped"};
-    const auto peek = journal_->Read(name);
+    const auto peek = session_->journal.Read(name);
     if (!peek) {
       if (peek.error().code != Errc::kIo) Note("warning: " + peek.error().detail);
       continue;
     }
     // Any node of the ledger takes what was meant for another: the ledger holds it once.
-    if (peek->header.ledger != view_.ledger || peek->header.account != key_->account) continue;
-    const bool tried = !offline_;
+    if (peek->header.ledger != session_->view.ledger || peek->header.account != session_->key.account)
+      continue;
+    const bool tried = !session_->offline;
     if (tried) {
-      ASSIGN_OR_RETURN(const auto claimed, journal_->Claim(name));
+      ASSIGN_OR_RETURN(const auto claimed, session_->journal.Claim(name));
       if (!claimed) continue;  // another process is at it
-      const auto delivery =
-          client::DeliverClaimed(*client_, *journal_, *claimed, view_.origin, options_.wait_s * 1'000);
+      const auto delivery = client::DeliverClaimed(session_->client, session_->journal, *claimed,
+                                                   session_->view.origin, options_.wait_s * 1'000);
       report.Batch(claimed->batch(), delivery);
       if (!delivery && delivery.error().code == Errc::kInterrupted) return delivery.error();
-      if (!delivery && client::IsTransient(delivery.error().code)) offline_ = delivery.error();
+      if (!delivery && client::IsTransient(delivery.error().code)) session_->offline = delivery.error();
     }
     for (const client::QueuedItem& item : peek->items) {
       const auto record = ledger::DecodeRecord(item.record);
@@ -258,7 +219,8 @@ Result<void> DepositRun::DepositOne(const Source& source, client::Depositor& dep
     if (!queued->second) report.AlreadyQueued(source.receipt_path);
     return {};
   }
-  if (!options_.again && IsUpToDate(source.receipt_path, *evidence, view_.ledger, key_->account)) {
+  if (!options_.again &&
+      IsUpToDate(source.receipt_path, *evidence, session_->view.ledger, session_->key.account)) {
     report.Unchanged(source.receipt_path);
     return {};
   }
@@ -275,16 +237,16 @@ Result<void> DepositRun::DepositOne(const Source& source, client::Depositor& dep
 
 Result<void> DepositRun::DepositAll(DepositReport& report) {
   client::DepositOptions options;
-  options.node = node_;
+  options.node = session_->node;
   options.sealed = options_.sealed;
-  options.offline = offline_.has_value();
+  options.offline = session_->offline.has_value();
   options.attest_wait_ms = options_.wait_s * 1'000;
   client::Depositor depositor(
-      &*client_, &*journal_, &key_->key, key_->account, view_, options,
-      [&](const client::QueuedBatch& batch, const Result<client::Delivery>& delivery) {
+      &session_->client, &session_->journal, &session_->key.key, session_->key.account, session_->view,
+      options, [&](const client::QueuedBatch& batch, const Result<client::Delivery>& delivery) {
         progress_->Clear();
         // A batch that was not even tried waits for the reason that was found before.
-        report.Batch(batch, offline_ ? Result<client::Delivery>(*offline_) : delivery);
+        report.Batch(batch, session_->offline ? Result<client::Delivery>(*session_->offline) : delivery);
       });
   for (const Source& source : sources_) RETURN_IF_ERROR(DepositOne(source, depositor, report));
   return depositor.Finish();
@@ -298,7 +260,7 @@ int DepositRun::Run() {
   Result<void> end = SendQueued(report);
   if (end) end = DepositAll(report);
   progress_->Clear();
-  if (offline_) report.Unreached(*offline_);
+  if (session_->offline) report.Unreached(*session_->offline);
   return report.Finish(end);
 }
 

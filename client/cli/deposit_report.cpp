@@ -63,6 +63,13 @@ void DepositReport::Batch(const client::QueuedBatch& batch, const Result<client:
   }
 }
 
+void DepositReport::Captured(const std::string& path, const std::string& summary) {
+  if (!json_) {
+    PrintLine(context_.Say("captured ", "已取证") + "  " + ShownPath(path) + context_.Say("  (", "  （") +
+              summary + context_.Say(")", "）"));
+  }
+}
+
 void DepositReport::Unchanged(const std::string& receipt_path) {
   ++unchanged_;
   Item("unchanged", "unchanged", "已有回执", receipt_path, nullptr);

@@ -20,6 +20,8 @@ class DepositReport {
 
   // All items of a batch: deposited or pending, or still queued because of the error.
   void Batch(const client::QueuedBatch& batch, const Result<client::Delivery>& delivery);
+  // A package that was made, before its deposit. `summary`: what of it.
+  void Captured(const std::string& path, const std::string& summary);
   void Unchanged(const std::string& receipt_path);
   void AlreadyQueued(const std::string& receipt_path);
   // Evidence that was asked for and not reached; it counts as a local I/O error.

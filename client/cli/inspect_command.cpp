@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "client/cli/commands.h"
+#include "client/evidence/package.h"
 #include "client/sdk/paths.h"
 #include "crypto/json.h"
 #include "ledger/checkpoint.h"
@@ -28,7 +29,9 @@ struct Opened {
 
 Result<Opened> Open(const std::string& path) {
   Opened out;
-  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, ledger::kReceiptLengthMax));
+  const bool package = path.ends_with(evidence::kPackageSuffix) || path.ends_with(evidence::kDisclosureSuffix);
+  ASSIGN_OR_RETURN(const std::string text,
+                   package ? evidence::ReadReceipt(path) : ReadWholeFile(path, ledger::kReceiptLengthMax));
   ASSIGN_OR_RETURN(out.receipt, ledger::DecodeReceipt(text));
   ASSIGN_OR_RETURN(out.record, ledger::DecodeRecord(out.receipt.record));
   ASSIGN_OR_RETURN(out.entry, ledger::DecodeDepositEntry(out.receipt.entry));

@@ -7,6 +7,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/deposit_report.h"
 #include "client/cli/progress.h"
+#include "client/evidence/package.h"
 #include "client/sdk/paths.h"
 #include "crypto/json.h"
 #include "ledger/entry.h"
@@ -74,7 +75,11 @@ Result<void> Lookup::Find() {
     if (!hash) return Error{Errc::kUsage, "--sha256: must be 64 lowercase hex digits"};
     sha256_ = *hash;
   } else {
-    ASSIGN_OR_RETURN(evidence_, DigestFile(options_.file, [](uint64_t) { return !Interrupted(); }));
+    const DigestProgress go_on = [](uint64_t) { return !Interrupted(); };
+    // Of a package the capture within is what was deposited.
+    const bool package = options_.file.ends_with(evidence::kPackageSuffix);
+    ASSIGN_OR_RETURN(evidence_,
+                     package ? evidence::DigestEvidence(options_.file, go_on) : DigestFile(options_.file, go_on));
     sha256_ = evidence_->digests.sha256;
   }
   std::optional<std::string> cursor;

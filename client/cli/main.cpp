@@ -86,6 +86,8 @@ int Main(int argc, char** argv) {
   app.footer(kFooter);
   AddKeygenCommand(app, context);
   AddDepositCommand(app, context);
+  AddCaptureCommand(app, context);
+  AddDiscloseCommand(app, context);
   AddSyncCommand(app, context);
   AddQueueCommand(app, context);
   AddVerifyCommand(app, context);

@@ -1,15 +1,18 @@
-// cunzheng verify: evidence, receipt and pinned trust in, report and verdict out. Touches no network.
+// cunzheng verify: evidence, receipt and pinned trust in, report and verdict out; packages of captured
+// evidence bring theirs along. Touches no network.
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "client/cli/commands.h"
 #include "client/cli/deposit_report.h"
 #include "client/cli/progress.h"
 #include "client/cli/trust_pins.h"
+#include "client/evidence/package.h"
 #include "client/sdk/evidence_walk.h"
 #include "client/sdk/paths.h"
 #include "client/verify/verify.h"
@@ -30,6 +33,9 @@ struct Item {
   std::string path;  // of the evidence
   std::string receipt_path;
   uint64_t length = 0;
+
+  bool package() const { return path.ends_with(evidence::kPackageSuffix); }
+  bool disclosure() const { return path.ends_with(evidence::kDisclosureSuffix); }
 };
 
 bool IsFolder(const std::string& path) {
@@ -55,6 +61,10 @@ class VerifyRun {
   Result<void> LoadTrust();
   Result<const ledger::Trust*> TrustFor(std::string_view receipt_text);
   Result<void> VerifyOne(const Item& item, Progress& progress);
+  Result<void> VerifyPackaged(const Item& item, Progress& progress);
+  void Show(const Item& item, verify::Verdict verdict,
+            const std::function<std::string(std::string_view name)>& json,
+            const std::function<std::string(std::string_view name)>& text);
   void Missing(const Item& item);
   int Summary();
 
@@ -163,23 +173,59 @@ Result<void> VerifyRun::VerifyOne(const Item& item, Progress& progress) {
                    }));
   ASSIGN_OR_RETURN(const ledger::Trust* trust, TrustFor(text));
   const verify::Report report = verify::Verify(text, evidence, trust);
-  ++verdicts_[report.verdict];
   progress.Clear();
+  Show(
+      item, report.verdict, [&](std::string_view name) { return verify::ReportToJson(report, name); },
+      [&](std::string_view name) { return verify::ReportToText(report, name, context_.settings.lang); });
+  return {};
+}
+
+Result<void> VerifyRun::VerifyPackaged(const Item& item, Progress& progress) {
+  ASSIGN_OR_RETURN(const auto source, evidence::OpenFileSource(item.path));
+  const evidence::TrustFinder trust = [this](std::string_view receipt) { return TrustFor(receipt); };
+  evidence::PackageReport report;
+  if (item.disclosure()) {
+    ASSIGN_OR_RETURN(report, evidence::VerifyDisclosure(source, trust));
+  } else {
+    evidence::OutsideReceipt outside;
+    if (Exists(item.receipt_path)) {
+      ASSIGN_OR_RETURN(outside.text, ReadWholeFile(item.receipt_path, ledger::kReceiptLengthMax));
+      outside.instead = !options_.receipt.empty();
+    }
+    ASSIGN_OR_RETURN(report, evidence::VerifyPackage(source, outside, trust, [&](uint64_t bytes) {
+                       progress.Update(std::min(bytes, item.length));
+                       return !Interrupted();
+                     }));
+  }
+  progress.Clear();
+  Show(
+      item, report.receipt.verdict,
+      [&](std::string_view name) { return evidence::PackageReportToJson(report, name); },
+      [&](std::string_view name) {
+        return evidence::PackageReportToText(report, name, context_.settings.lang);
+      });
+  return {};
+}
+
+void VerifyRun::Show(const Item& item, verify::Verdict verdict,
+                     const std::function<std::string(std::string_view name)>& json,
+                     const std::function<std::string(std::string_view name)>& text) {
+  ++verdicts_[verdict];
   // Among several files the path tells them apart.
-  const std::string name(several_ ? item.path : std::string(client::BaseName(item.path)));
+  const std::string name =
+      client::Printable(several_ ? std::string_view(item.path) : client::BaseName(item.path));
   if (options_.json) {
-    std::string out = verify::ReportToJson(report, client::Printable(name));
+    std::string out = json(name);
     while (out.ends_with('\n')) out.pop_back();
     Print(first_json_ ? "" : ",\n");
     first_json_ = false;
     Print(out);
-  } else if (several_ && report.verdict == verify::Verdict::kValid && !options_.verbose) {
+  } else if (several_ && verdict == verify::Verdict::kValid && !options_.verbose) {
     PrintLine(context_.Say("valid        ", "有效        ") + client::Printable(item.path));
   } else {
-    Print(verify::ReportToText(report, client::Printable(name), context_.settings.lang));
+    Print(text(name));
     if (several_) PrintLine("");
   }
-  return {};
 }
 
 int VerifyRun::Summary() {
@@ -224,7 +270,8 @@ int VerifyRun::Run() {
   Progress progress(length_total_, items_.size());
   if (options_.json && several_) Print("[");
   for (const Item& item : items_) {
-    if (!Exists(item.receipt_path)) {
+    const bool packaged = item.package() || item.disclosure();
+    if (!packaged && !Exists(item.receipt_path)) {
       if (!several_) {
         return context_.Fail(
             {Errc::kNotFound, item.receipt_path},
@@ -234,7 +281,8 @@ int VerifyRun::Run() {
                          "`cunzheng sync` 补全。"));
       }
       Missing(item);
-    } else if (const auto done = VerifyOne(item, progress); !done) {
+    } else if (const auto done = packaged ? VerifyPackaged(item, progress) : VerifyOne(item, progress);
+               !done) {
       progress.Clear();
       const int code = context_.Fail(done.error());
       if (!several_ || done.error().code == Errc::kInterrupted) return code;
@@ -276,6 +324,7 @@ void AddVerifyCommand(CLI::App& app, Context& context) {
   command->add_flag("--follow", options->follow, "Follow symbolic links within folders");
   command->add_flag("--verbose", options->verbose, "Of several files show every report in full");
   command->footer(
+      "NAME.evidence.zip and NAME.disclosure.zip (cunzheng capture, disclose) bring their receipts along.\n\n"
       "Exit codes: 0 valid, 1 not valid, 3 pending, 5 trust not established, 6 valid under retired keys "
       "only.\n\n"
       "Example:\n  cunzheng verify contract.pdf --trust trust.json");

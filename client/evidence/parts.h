@@ -1,5 +1,5 @@
-// The salted list of a package's parts (specs/capture.md, "Parts"): one root in the manifest commits to all of them, and
-// each can be shown alone. Encode and decode are pure.
+// The salted list of a package's parts (specs/capture.md, "Parts"): one root in the manifest commits to all
+// of them, and each can be shown alone. Encode and decode are pure.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +46,9 @@ std::vector<Hash> PartLeaves(const std::vector<Part>& parts);
 // Errors: kIo, kTooLarge, kInvalidValue (an archive that is none), kInterrupted.
 Result<std::vector<Part>> ListParts(const ZipReader& wacz, const DigestProgress& progress = {});
 
-// Whether the WACZ has exactly these parts, in this order. Errors: kDigestMismatch, kInvalidValue, naming the first part
-// that differs, is missing, or is not listed; kIo, kInterrupted.
-Result<void> CheckParts(const ZipReader& wacz, const std::vector<Part>& parts, const DigestProgress& progress = {});
+// Whether the WACZ has exactly these parts, in this order. Errors: kDigestMismatch, kInvalidValue, naming the
+// first part that differs, is missing, or is not listed; kIo, kInterrupted.
+Result<void> CheckParts(const ZipReader& wacz, const std::vector<Part>& parts,
+                        const DigestProgress& progress = {});
 
 }  // namespace cunzheng::evidence

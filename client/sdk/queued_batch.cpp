@@ -61,6 +61,7 @@ Result<QueuedItem> PrepareItem(const EvidenceItem& item, const LedgerView& view,
   manifest.media_type = item.media_type;
   if (item.modified_unix_ms) manifest.modified_unix_ms = std::min(*item.modified_unix_ms, json::kIntegerMax);
   manifest.checkpoint = view.checkpoint;
+  manifest.attrs = item.manifest_attrs;
   QueuedItem out;
   out.manifest = ledger::EncodeManifest(manifest);
   RETURN_IF_ERROR(ledger::DecodeManifest(out.manifest));

@@ -33,7 +33,8 @@ struct EvidenceItem {
   std::optional<std::string> media_type;
   std::optional<std::string> case_ref;       // both of these go into the record, which anyone may read
   std::map<std::string, std::string> attrs;  // on the ledger, unless the batch is sealed
-  std::string receipt_path;                  // where the receipt is to be written
+  std::map<std::string, std::string> manifest_attrs;  // beside the evidence, never on the ledger
+  std::string receipt_path;                           // where the receipt is to be written
 };
 
 struct QueuedItem {

@@ -111,6 +111,10 @@ constexpr RemarkName kRemarkNames[] = {
      "t1_after_t2",
      {"T1 is later than T2: the institutions' clocks disagree by that much.",
       "T1 晚于 T2：各机构时钟存在相应偏差。"}},
+    {Remark::kEvidenceWithheld,
+     "evidence_withheld",
+     {"Only parts of the evidence were shown: of the rest nothing but its digest was seen.",
+      "仅出示了证据的部分内容：其余内容除摘要外未经查看。"}},
 };
 
 std::string_view SourceName(TimeSource source) {
@@ -406,16 +410,25 @@ class TextReport {
     }
   }
 
+  bool Withheld() const {
+    return std::find(remarks_.begin(), remarks_.end(), Remark::kEvidenceWithheld) != remarks_.end();
+  }
+
   void Proven() {
     const Phrase label =
         report_.verdict == Verdict::kRetiredOnly
             ? Phrase{"Proven only if no retired key was misused", "仅在停用密钥未被滥用时可证明"}
             : Phrase{"Proven", "已证明"};
-    Field(
-        label,
-        say_("these very bytes existed at T2, and the holder of the account's key had deposited their digest "
-             "by then; nothing of it was changed since.",
-             "该内容在 T2 时已经存在，且账户密钥持有人此前已存入其摘要；此后未被改动。"));
+    Field(label, Withheld()
+                     ? say_("the parts shown existed at T2 in a package whose digest the holder of the "
+                            "account's key had "
+                            "deposited by then; nothing of them was changed since.",
+                            "所出示的部分在 T2 "
+                            "时已存在于该证据包中，账户密钥持有人此前已存入该包的摘要；此后未被改动。")
+                     : say_("these very bytes existed at T2, and the holder of the account's key had "
+                            "deposited their digest "
+                            "by then; nothing of it was changed since.",
+                            "该内容在 T2 时已经存在，且账户密钥持有人此前已存入其摘要；此后未被改动。"));
     Field(
         {"Not proven", "未证明"},
         say_("authorship, ownership or priority of rights; nor that what the evidence shows is true. A "
@@ -445,8 +458,7 @@ class TextReport {
   std::string VerdictWords() const {
     switch (report_.verdict) {
       case Verdict::kValid:
-        return say_("valid. The evidence existed no later than ", "有效。证据的存在不晚于") +
-               FormatTime(report_.t2->time_unix_s, say_) + say_(".", "。");
+        return ValidWords();
       case Verdict::kPending:
         return say_("pending. Everything checked so far fits, but too few institutions have cosigned yet.",
                     "待定。已核验的各项均相符，但联署机构尚未达到法定数量。");
@@ -465,6 +477,19 @@ class TextReport {
     }
     return say_("not valid. The receipt does not prove anything about this evidence.",
                 "无效。该回执不能就此证据证明任何事项。");
+  }
+
+  // A capture's two bounds belong together, and what they do not say belongs beside them.
+  std::string ValidWords() const {
+    const std::string t2 = FormatTime(report_.t2->time_unix_s, say_);
+    if (report_.record->kind != "capture" || !report_.t1) {
+      return say_("valid. The evidence existed no later than ", "有效。证据的存在不晚于") + t2 +
+             say_(".", "。");
+    }
+    const std::string t1 = FormatTime(report_.t1->time_unix_s, say_);
+    return say_("valid. Packaged no earlier than " + t1 + ", existed no later than " + t2 +
+                    ". What the page showed rests on the tool and its operator.",
+                "有效。打包不早于" + t1 + "，存在不晚于" + t2 + "。页面当时所示内容取决于取证工具与操作者。");
   }
 
   const Report& report_;

@@ -64,7 +64,7 @@ TimeBound BoundAt(const std::vector<Cosignature>& sorted, size_t rank, bool earl
 
 class Verification {
  public:
-  Verification(std::string_view text, const FileDigest& evidence, const ledger::Trust* trust)
+  Verification(std::string_view text, const FileDigest* evidence, const ledger::Trust* trust)
       : text_(text), evidence_(evidence), trust_(trust) {}
 
   Report Run();
@@ -90,7 +90,7 @@ class Verification {
   void Remember(Remark remark) { report_.remarks.push_back(remark); }
 
   const std::string_view text_;
-  const FileDigest& evidence_;
+  const FileDigest* const evidence_;  // null: withheld
   const ledger::Trust* const trust_;  // null: nothing is pinned
   ledger::Receipt receipt_;
   std::vector<Attested> attested_;
@@ -163,21 +163,28 @@ Result<Outcome> Verification::Decode() {
 }
 
 Result<Outcome> Verification::Evidence() {
-  if (evidence_.length != report_.record->length) {
-    return Error{Errc::kLengthMismatch, "the evidence has " + std::to_string(evidence_.length) +
+  if (evidence_ == nullptr) {
+    if (!report_.manifest) {
+      return Error{Errc::kMissingField, "receipt.manifest: parts can be judged by the manifest only"};
+    }
+    Remember(Remark::kEvidenceWithheld);
+    return Outcome{StepState::kNotDone};
+  }
+  if (evidence_->length != report_.record->length) {
+    return Error{Errc::kLengthMismatch, "the evidence has " + std::to_string(evidence_->length) +
                                             " bytes, the record says " +
                                             std::to_string(report_.record->length)};
   }
   const Digests& stated = report_.record->digest;
-  if (evidence_.digests.sha256 != stated.sha256) {
-    return Error{Errc::kDigestMismatch, "SHA-256 of the evidence is " + ToHex(evidence_.digests.sha256) +
+  if (evidence_->digests.sha256 != stated.sha256) {
+    return Error{Errc::kDigestMismatch, "SHA-256 of the evidence is " + ToHex(evidence_->digests.sha256) +
                                             ", the record says " + ToHex(stated.sha256)};
   }
-  if (evidence_.digests.sm3 != stated.sm3) {
-    return Error{Errc::kDigestMismatch, "SM3 of the evidence is " + ToHex(evidence_.digests.sm3) +
+  if (evidence_->digests.sm3 != stated.sm3) {
+    return Error{Errc::kDigestMismatch, "SM3 of the evidence is " + ToHex(evidence_->digests.sm3) +
                                             ", the record says " + ToHex(stated.sm3)};
   }
-  return Outcome{StepState::kPassed, std::to_string(evidence_.length)};
+  return Outcome{StepState::kPassed, std::to_string(evidence_->length)};
 }
 
 Result<Outcome> Verification::Binding() {
@@ -470,7 +477,11 @@ int VerdictExitCode(Verdict verdict) {
 }
 
 Report Verify(std::string_view receipt_text, const FileDigest& evidence, const ledger::Trust* trust) {
-  return Verification(receipt_text, evidence, trust).Run();
+  return Verification(receipt_text, &evidence, trust).Run();
+}
+
+Report VerifyWithheld(std::string_view receipt_text, const ledger::Trust* trust) {
+  return Verification(receipt_text, nullptr, trust).Run();
 }
 
 }  // namespace cunzheng::verify

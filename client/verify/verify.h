@@ -74,6 +74,7 @@ enum class Remark {
   kNoManifestCheckpoint,  // hence no T1
   kNameDiffers,           // the file's name is not the manifest's; found when the report is written
   kT1AfterT2,             // the two bounds contradict each other: clocks disagree
+  kEvidenceWithheld,      // only parts of the evidence were shown: its digests are unchecked
 };
 
 struct Report {
@@ -100,6 +101,10 @@ struct Report {
 // `trust` null: everything that needs no keys is checked and the verdict is at best
 // kTrustNotEstablished. `evidence` is what the evidence's digest came to.
 Report Verify(std::string_view receipt_text, const FileDigest& evidence, const ledger::Trust* trust);
+// The same without the evidence, of which the reader is shown parts that the manifest commits to
+// (specs/capture.md, "Disclosure"): the evidence step is not done, and the verdict speaks of the manifest. A
+// receipt without its manifest is kMissingField.
+Report VerifyWithheld(std::string_view receipt_text, const ledger::Trust* trust);
 
 // The report as JSON (`cunzheng verify --json`), and in words, "zh" or "en", one line a step and a
 // verdict line at the end. `name` is the evidence's name as the reader knows it.

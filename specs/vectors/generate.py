@@ -10,7 +10,7 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from cunzheng_py import cases_basic, cases_ledger, cases_receipt, examples, receipt  # noqa: E402
+from cunzheng_py import cases_basic, cases_ledger, cases_receipt, examples, package, receipt  # noqa: E402
 
 
 def make():
@@ -46,14 +46,23 @@ def check():
     return not bad
 
 
-def verify_receipt(args):
-    trust = Path(args.trust).read_bytes() if args.trust else None
-    report = receipt.verify(Path(args.verify_receipt).read_bytes(), Path(args.evidence).read_bytes(), trust)
+def read(path):
+    return Path(path).read_bytes() if path else None
+
+
+def tell(report):
     if report.detail:
         print(report.detail, file=sys.stderr)
     fields = ("verdict", "error", "t1_unix_s", "t2_unix_s")
     print(json.dumps({name: getattr(report, name) for name in fields}))
     return report.verdict == "valid"
+
+
+def verify_package(args):
+    data, trust = read(args.verify_package), read(args.trust)
+    if args.verify_package.endswith(".disclosure.zip"):
+        return tell(package.verify_disclosure(data, trust))
+    return tell(package.verify_package(data, trust, read(args.receipt)))
 
 
 def main():
@@ -63,12 +72,16 @@ def main():
     parser.add_argument("--write-examples", action="store_true", help="put the examples into specs/*.md")
     parser.add_argument("--verify-receipt", metavar="RECEIPT", help="print the verdict as one line of JSON")
     parser.add_argument("--evidence", metavar="FILE")
+    parser.add_argument("--verify-package", metavar="PACKAGE", help="the same of NAME.evidence.zip or NAME.disclosure.zip")
+    parser.add_argument("--receipt", metavar="RECEIPT", help="from beside the package")
     parser.add_argument("--trust", metavar="TRUST", help="the pinned trust file; none: trust not established")
     args = parser.parse_args()
     if args.verify_receipt:
         if not args.evidence:
             parser.error("--verify-receipt needs --evidence")
-        return verify_receipt(args)
+        return tell(receipt.verify(read(args.verify_receipt), read(args.evidence), read(args.trust)))
+    if args.verify_package:
+        return verify_package(args)
     if args.check:
         return check()
     if args.check_examples or args.write_examples:

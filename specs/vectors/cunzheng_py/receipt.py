@@ -70,7 +70,7 @@ def _hashes(path):
 
 
 def verify(receipt_text, evidence, trust_text):
-    """`trust_text` None: everything that needs no keys is checked."""
+    """`trust_text` None: everything that needs no keys is checked; `evidence` None: it is withheld (capture.md)."""
     try:
         trust = formats.Trust(trust_text) if trust_text is not None else None
     except Bad as bad:
@@ -98,9 +98,12 @@ def _verify(receipt_text, evidence, trust, report):
     if "manifest" in receipt:
         manifest = formats.decode_manifest(receipt["manifest"])
     # 2
-    if len(evidence) != record["length"]:
+    if evidence is None:
+        if manifest is None:
+            raise Bad("missing_field", "manifest")
+    elif len(evidence) != record["length"]:
         raise Bad("length_mismatch")
-    if _digests(evidence) != record["digest"]:
+    elif _digests(evidence) != record["digest"]:
         raise Bad("digest_mismatch")
     # 3
     ledger = trust.ledger if trust else header["ledger"]

@@ -1,0 +1,271 @@
+#include "client/capture/capture.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <future>
+
+#include "client/capture/addresses.h"
+#include "client/capture/cleanliness.h"
+#include "client/capture/exchange_records.h"
+#include "client/capture/reports.h"
+#include "client/evidence/package.h"
+#include "client/evidence/screenshot.h"
+#include "client/evidence/wacz.h"
+#include "crypto/digest.h"
+#include "crypto/json.h"
+
+namespace cunzheng::capture {
+namespace {
+
+constexpr std::string_view kSelf = "/proc/self/exe";
+constexpr size_t kTitleBytesMax = 512;
+
+uint64_t UnixUs() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+// Fetches fresh checkpoints now and then, beside the browser's own traffic: a node that does not answer
+// delays nothing.
+class Rebinding {
+ public:
+  Rebinding(const CaptureOptions& options, OperationSteps* steps)
+      : options_(options), steps_(steps), next_(Clock::now() + options.rebind_every) {}
+
+  void Tick() {
+    if (!options_.fetch_checkpoint) return;
+    if (!pending_.valid()) {
+      if (Clock::now() >= next_) pending_ = std::async(std::launch::async, options_.fetch_checkpoint);
+      return;
+    }
+    if (pending_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
+    const Result<std::string> checkpoint = pending_.get();
+    steps_->Note(checkpoint ? "checkpoint" : "checkpoint_missed",
+                 checkpoint ? *checkpoint : checkpoint.error().detail);
+    next_ = Clock::now() + options_.rebind_every;
+  }
+
+ private:
+  const CaptureOptions& options_;
+  OperationSteps* const steps_;
+  Clock::time_point next_;
+  std::future<Result<std::string>> pending_;
+};
+
+std::string EncodeCertificates(const std::map<std::string, std::vector<std::string>>& certificates) {
+  json::Array origins;
+  for (const auto& [origin, chain] : certificates) {
+    json::Array list;
+    for (const std::string& der : chain) list.emplace_back(ToBase64(AsBytes(der)));
+    origins.push_back(json::Object{{"origin", evidence::PlainText(origin, evidence::kReportUrlBytesMax)},
+                                   {"chain", std::move(list)}});
+  }
+  return json::Encode(json::Object{{"type", "cunzheng/certificates/v1"}, {"origins", std::move(origins)}});
+}
+
+// The package's insides, and the list of attachments that the report shows.
+class Contents {
+ public:
+  explicit Contents(evidence::WaczWriter* wacz) : wacz_(wacz) {}
+
+  Result<void> Attach(const std::string& name, const std::string& bytes) {
+    RETURN_IF_ERROR(wacz_->AddAttachment(name, bytes));
+    attached_.push_back(
+        {std::string(evidence::kWaczAttachments) + name, bytes.size(), Sha256(AsBytes(bytes))});
+    return {};
+  }
+  // One that a capture should have, and has not when it ended early.
+  Result<void> AttachOrMiss(const std::string& name, const std::string& bytes) {
+    if (!bytes.empty()) return Attach(name, bytes);
+    missing_.push_back(name);
+    return {};
+  }
+  const std::vector<ReportAttachment>& attached() const { return attached_; }
+  const std::vector<std::string>& missing() const { return missing_; }
+
+ private:
+  evidence::WaczWriter* const wacz_;
+  std::vector<ReportAttachment> attached_;
+  std::vector<std::string> missing_;
+};
+
+Result<void> AddExchanges(const std::vector<Exchange>& exchanges, evidence::WaczWriter* wacz,
+                          OperationSteps* steps) {
+  for (const Exchange& exchange : exchanges) {
+    for (const evidence::WarcRecord& record : ExchangeRecords(exchange)) {
+      const auto added = wacz->AddRecord(record);
+      if (added) continue;
+      // An address or header beyond what a record can hold is told, and costs this record alone.
+      if (added.error().code != Errc::kTooLarge && added.error().code != Errc::kInvalidValue) return added;
+      steps->Note("record_left_out", std::to_string(exchange.number) + ": " + added.error().detail);
+      break;
+    }
+  }
+  return {};
+}
+
+Result<void> AddPictures(const PageResult& page, Contents* contents, OperationSteps* steps) {
+  for (size_t i = 0; i < page.tiles.size(); i++) {
+    char name[48];
+    std::snprintf(name, sizeof name, "screenshot-%03zu.png", i);
+    RETURN_IF_ERROR(contents->Attach(name, page.tiles[i].png));
+  }
+  std::string stitched;
+  if (!page.tiles.empty()) {
+    auto whole = evidence::StitchTiles(page.tiles.size(),
+                                       [&](size_t i) -> Result<std::string> { return page.tiles[i].png; });
+    if (whole) stitched = std::move(whole).value();
+    if (!whole) steps->Note("missed", "screenshot.png: " + whole.error().detail);
+  }
+  RETURN_IF_ERROR(contents->AttachOrMiss("screenshot.png", stitched));
+  RETURN_IF_ERROR(contents->AttachOrMiss("page.pdf", page.pdf));
+  RETURN_IF_ERROR(contents->AttachOrMiss("page.mhtml", page.mhtml));
+  return contents->AttachOrMiss("dom.html", page.dom);
+}
+
+// One capture, from the machine's cleanliness to the finished file.
+class Capture {
+ public:
+  Capture(const CaptureOptions& options, const StepObserver& on_step, const std::function<bool()>& stop)
+      : options_(options), stop_(stop), steps_(on_step) {}
+
+  Result<CaptureSummary> Run(const std::string& wacz_path) {
+    summary_.began_unix_us = UnixUs();
+    if (const auto allowed = CheckUrl(options_.url, options_.allow_local); !allowed) {
+      return Error{Errc::kUsage, allowed.error().detail};
+    }
+    RETURN_IF_ERROR(Begin());
+    ASSIGN_OR_RETURN(evidence::WaczWriter wacz, evidence::WaczWriter::Create(wacz_path));
+    ASSIGN_OR_RETURN(const auto browser, BrowserProcess::Start(options_.browser));
+    Rebinding rebinding(options_, &steps_);
+    PageCapture page(browser.get(), options_.page, options_.exchanges, {options_.allow_local, options_.phone},
+                     &steps_, stop_);
+    page.OnTick([&] { rebinding.Tick(); });
+    ASSIGN_OR_RETURN(page_, page.Run(options_.url));
+    RETURN_IF_ERROR(Write(page.exchanges(), &wacz));
+    RETURN_IF_ERROR(
+        wacz.Finish(page_.title.empty() ? options_.url : page_.title, options_.tool, UnixUs(), false));
+    return summary_;
+  }
+
+ private:
+  // Who and what, and in what state the machine is.
+  Result<void> Begin() {
+    const std::string program = options_.tool_program.empty() ? std::string(kSelf) : options_.tool_program;
+    ASSIGN_OR_RETURN(const FileDigest self, DigestFile(program));
+    summary_.tool = options_.tool + " sha256:" + ToHex(self.digests.sha256);
+    steps_.Note("begin", summary_.tool);
+    if (options_.checkpoint) steps_.Note("checkpoint", *options_.checkpoint);
+    CleanlinessOptions clean;
+    clean.url = options_.url;
+    clean.tool = options_.tool;
+    ASSIGN_OR_RETURN(clean.browser_program, FindChromium(options_.browser.program));
+    clean.browser_arguments = options_.browser.arguments;
+    steps_.Note("cleanliness");
+    cleanliness_ = CheckCleanliness(clean, RealProbes(), stop_);
+    return {};
+  }
+
+  Result<void> Write(const ExchangeRecorder& recorder, evidence::WaczWriter* wacz) {
+    const std::vector<Exchange>& exchanges = recorder.exchanges();
+    steps_.Note("packing", std::to_string(exchanges.size()) + " exchanges");
+    RETURN_IF_ERROR(wacz->AddRecord(InfoRecord(options_.tool, summary_.began_unix_us)));
+    RETURN_IF_ERROR(AddExchanges(exchanges, wacz, &steps_));
+    Summarise(exchanges);
+    wacz->AddPage(summary_.url, page_.title, summary_.began_unix_us);
+    if (!page_.final_url.empty() && page_.final_url != summary_.url) {
+      wacz->AddPage(page_.final_url, page_.title, summary_.began_unix_us);
+    }
+    Contents contents(wacz);
+    RETURN_IF_ERROR(AddPictures(page_, &contents, &steps_));
+    RETURN_IF_ERROR(contents.Attach("certificates.json", EncodeCertificates(page_.certificates)));
+    return Report(recorder, &contents);
+  }
+
+  void Summarise(const std::vector<Exchange>& exchanges) {
+    // As the browser asked for it, which is how the archive has it.
+    const auto first = std::find_if(exchanges.begin(), exchanges.end(), [](const Exchange& exchange) {
+      return exchange.resource_type == "Document";
+    });
+    summary_.url = first == exchanges.end() ? options_.url : first->url;
+    summary_.final_url = page_.final_url;
+    summary_.title = page_.title;
+    summary_.stopped = page_.stopped;
+    summary_.failure = page_.failure;
+    summary_.exchanges = exchanges.size();
+    for (const Exchange& exchange : exchanges) {
+      if (exchange.body_state == BodyState::kNone) continue;
+      ++(exchange.body_state == BodyState::kWhole ? summary_.bodies : summary_.bodies_missed);
+      summary_.body_bytes += exchange.body.size();
+    }
+    if (const Exchange* page = PageExchange(exchanges, page_.final_url)) summary_.status = page->status;
+  }
+
+  Result<void> Report(const ExchangeRecorder& recorder, Contents* contents) {
+    const evidence::CompletenessReport completeness =
+        MakeCompleteness(summary_.url, page_.final_url, page_.stopped, recorder.exchanges(),
+                         recorder.remarks(), options_.exchanges, contents->missing());
+    summary_.outcome = page_.partial             ? Outcome::kPartial
+                       : completeness.Complete() ? Outcome::kComplete
+                                                 : Outcome::kIncomplete;
+    std::optional<Hash> account;
+    if (!options_.operator_account.empty()) {
+      ASSIGN_OR_RETURN(account, HashFromHex(options_.operator_account));
+    }
+    summary_.ended_unix_us = UnixUs();
+    const evidence::OperationLog operations = MakeOperationLog(summary_.tool, account, steps_.list());
+    RETURN_IF_ERROR(
+        contents->Attach(std::string(evidence::kCompletenessFile), EncodeCompleteness(completeness)));
+    RETURN_IF_ERROR(
+        contents->Attach(std::string(evidence::kCleanlinessFile), EncodeCleanliness(cleanliness_)));
+    RETURN_IF_ERROR(contents->Attach(std::string(evidence::kOperationsFile), EncodeOperations(operations)));
+    ReportInput input;
+    input.url = summary_.url;
+    input.final_url = page_.final_url;
+    input.title = evidence::PlainText(page_.title, kTitleBytesMax);
+    input.outcome = OutcomeName(summary_.outcome);
+    input.stopped = page_.stopped;
+    input.failure = page_.failure;
+    input.began_unix_us = summary_.began_unix_us;
+    input.ended_unix_us = summary_.ended_unix_us;
+    input.tool = summary_.tool;
+    input.browser_version = page_.browser_version;
+    input.user_agent = page_.user_agent;
+    input.operator_account = options_.operator_account;
+    input.checkpoint = options_.checkpoint;
+    input.page = PageExchange(recorder.exchanges(), page_.final_url);
+    input.completeness = &completeness;
+    input.cleanliness = &cleanliness_;
+    input.operations = &operations;
+    input.attachments = contents->attached();
+    return contents->Attach("report.html", ReportHtml(input));
+  }
+
+  const CaptureOptions& options_;
+  const std::function<bool()>& stop_;
+  OperationSteps steps_;
+  evidence::CleanlinessReport cleanliness_;
+  PageResult page_;
+  CaptureSummary summary_;
+};
+
+}  // namespace
+
+std::string_view OutcomeName(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kComplete:
+      return "complete";
+    case Outcome::kIncomplete:
+      return "incomplete";
+    case Outcome::kPartial:
+      break;
+  }
+  return "partial";
+}
+
+Result<CaptureSummary> CapturePage(const CaptureOptions& options, const std::string& wacz_path,
+                                   const StepObserver& on_step, const std::function<bool()>& stop) {
+  return Capture(options, on_step, stop).Run(wacz_path);
+}
+
+}  // namespace cunzheng::capture

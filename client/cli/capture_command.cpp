@@ -1,0 +1,227 @@
+// cunzheng capture: which addresses, under what names, how often.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "client/cli/capture_list.h"
+#include "client/cli/capture_run.h"
+#include "client/cli/commands.h"
+#include "client/sdk/paths.h"
+
+namespace cunzheng::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CaptureCommandOptions {
+  std::vector<std::string> urls;
+  std::string list, out;
+  CaptureSettings settings;
+  bool json = false, verbose = false;
+  uint64_t pause_s = 2;
+};
+
+uint64_t Now() {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
+}
+
+struct Job {
+  std::string url, path;  // of the package, absolute
+};
+
+class CaptureCommand {
+ public:
+  CaptureCommand(const CaptureCommandOptions& options, const Context& context)
+      : options_(options), context_(context), settings_(options.settings), run_(settings_, context) {}
+  int Run();
+
+ private:
+  Result<void> CheckUrls() const;
+  Result<std::vector<Job>> FindJobs();
+  Result<void> CaptureOne(const Job& job, DepositReport& report);
+  void Politely(const std::string& url);
+
+  const CaptureCommandOptions& options_;
+  const Context& context_;
+  CaptureSettings settings_;
+  CaptureRun run_;
+  bool several_ = false;
+  std::map<std::string, std::chrono::steady_clock::time_point> visited_;  // by host
+};
+
+Result<void> CaptureCommand::CheckUrls() const {
+  if (options_.urls.empty() == options_.list.empty()) {
+    return Error{Errc::kUsage, "give addresses, or --list FILE with one address a line"};
+  }
+  for (const std::string& url : options_.urls) RETURN_IF_ERROR(CheckCaptureUrl(url));
+  return {};
+}
+
+Result<std::vector<Job>> CaptureCommand::FindJobs() {
+  std::vector<std::string> urls = options_.urls;
+  if (!options_.list.empty()) {
+    ASSIGN_OR_RETURN(urls, ReadCaptureList(options_.list));
+  }
+  several_ = urls.size() > 1 || !options_.list.empty();
+  std::error_code ec;
+  std::string folder = ".", name;
+  const bool names_file = std::string_view(options_.out).ends_with(evidence::kPackageSuffix);
+  if (names_file) {
+    if (several_) return Error{Errc::kUsage, "--out " + options_.out + ": several captures need a folder"};
+    folder = client::FolderOf(options_.out);
+    name = client::BaseName(options_.out);
+  } else if (!options_.out.empty()) {
+    folder = options_.out;
+    fs::create_directories(folder, ec);
+  }
+  const fs::path absolute = fs::canonical(folder, ec);
+  if (ec) return Error{Errc::kIo, folder + ": " + ec.message()};
+  if (access(absolute.c_str(), W_OK) != 0) return Error{Errc::kIo, folder + ": cannot be written to"};
+  std::vector<Job> jobs;
+  for (std::string& url : urls) {
+    std::string base = name;
+    if (base.empty()) {
+      base = (options_.list.empty() ? CaptureName(url, Now()) : ListedName(url)) +
+             std::string(evidence::kPackageSuffix);
+    }
+    std::string path = client::JoinPath(absolute.string(), base);
+    for (size_t n = 2; std::any_of(jobs.begin(), jobs.end(), [&](const Job& j) { return j.path == path; });
+         n++) {
+      path = client::JoinPath(absolute.string(), std::to_string(n) + "-" + base);
+    }
+    jobs.push_back({std::move(url), std::move(path)});
+  }
+  return jobs;
+}
+
+// A site is not asked for its pages faster than a person would.
+void CaptureCommand::Politely(const std::string& url) {
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  auto& last = visited_[HostOf(url)];
+  if (last.time_since_epoch().count() != 0) {
+    const auto until = last + std::chrono::seconds(options_.pause_s);
+    while (now() < until && !Interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  last = now();
+}
+
+Result<void> CaptureCommand::CaptureOne(const Job& job, DepositReport& report) {
+  if (access(job.path.c_str(), F_OK) == 0) {
+    if (!several_) return Error{Errc::kAlreadyExists, ShownPath(job.path)};
+    report.Unchanged(client::ReceiptPathFor(job.path));
+    return {};
+  }
+  Politely(job.url);
+  if (Interrupted()) return Error{Errc::kInterrupted, "stopped; run the same command again to go on"};
+  const Scrap wacz(std::string(PackageStem(job.path)) + ".unfinished.wacz");
+  ASSIGN_OR_RETURN(const capture::CaptureSummary summary, run_.Drive(job.url, wacz.path()));
+  return run_.Pack(wacz.path(), job.path, summary, report);
+}
+
+int CaptureCommand::Run() {
+  if (const auto checked = CheckUrls(); !checked) return context_.Fail(checked.error());
+  const auto jobs = FindJobs();
+  if (!jobs) return context_.Fail(jobs.error());
+  settings_.quiet = options_.json || (several_ && !options_.verbose);
+  if (const auto opened = run_.Open(); !opened) {
+    if (opened.error().code != Errc::kNotFound) return context_.Fail(opened.error());
+    return context_.Fail(opened.error(),
+                         context_.Say("Install Chromium (Debian: apt-get install chromium), or name one with "
+                                      "--browser PROGRAM.",
+                                      "请安装 Chromium（Debian：apt-get install chromium），或用 "
+                                      "--browser PROGRAM 指定。"));
+  }
+  DepositReport report(context_, options_.json);
+  report.ListItems(true);
+  Result<void> end;
+  for (const Job& job : *jobs) {
+    end = CaptureOne(job, report);
+    if (!end && several_ && end.error().code != Errc::kInterrupted && end.error().code != Errc::kIo) {
+      report.Failed(job.url, end.error());
+      end = {};
+    }
+    if (run_.stopped() && end)
+      end = Error{Errc::kInterrupted, "stopped; what was captured until then is packed"};
+    if (!end) break;
+  }
+  if (run_.offline()) report.Unreached(*run_.offline());
+  return report.Finish(end);
+}
+
+}  // namespace
+
+void AddCaptureCommand(CLI::App& app, Context& context) {
+  auto options = std::make_shared<CaptureCommandOptions>();
+  CLI::App* command =
+      app.add_subcommand("capture", "Capture web pages; deposit them with all that was exchanged");
+  command->add_option("url", options->urls, "Addresses, http://… or https://…")->type_name("URL");
+  command
+      ->add_option("--list", options->list,
+                   "Capture each address of a file; what has a package is passed over")
+      ->type_name("FILE");
+  command->add_option("--out", options->out, "The package (NAME.evidence.zip), or the folder for it")
+      ->type_name("NAME|DIR");
+  AddNodeOptions(*command, options->settings.node);
+  command->add_option("--key", options->settings.key, "The account's key file")->type_name("K");
+  command
+      ->add_option("--passphrase-file", options->settings.passphrase_file,
+                   "Read the key's passphrase from F (mode 0600)")
+      ->type_name("F");
+  command->add_option("--case", options->settings.case_ref, "Your case reference, part of the record")
+      ->type_name("TEXT");
+  command->add_flag("--private", options->settings.sealed,
+                    "Sealed: only a root and a count reach the ledger");
+  command->add_option("--device", options->settings.device, "What the browser says it is: desktop or phone")
+      ->check(CLI::IsMember({"desktop", "phone"}))
+      ->type_name("KIND");
+  command
+      ->add_option("--browser", options->settings.browser, "The browser to drive (default: chromium on PATH)")
+      ->type_name("PROGRAM");
+  command
+      ->add_option("--browser-argument", options->settings.browser_arguments,
+                   "Passed to the browser, and recorded; may be repeated")
+      ->type_name("ARG")
+      ->allow_extra_args(false);
+  command->add_flag("--no-sandbox", options->settings.no_sandbox,
+                    "Without Chromium's own sandbox, which root cannot have");
+  command->add_flag("--allow-local", options->settings.allow_local,
+                    "Also addresses of this machine and of private networks");
+  command->add_flag("--record-failure", options->settings.record_failure,
+                    "Pack what happened even when no response came");
+  command
+      ->add_option("--time", options->settings.time_s, "Longest time for one page, in seconds (default 300)")
+      ->check(CLI::Range(5, 86'400))
+      ->type_name("S");
+  command
+      ->add_option("--quiet", options->settings.settle_ms,
+                   "Without traffic for so long a page has settled (default 1500 ms)")
+      ->check(CLI::Range(100, 60'000))
+      ->type_name("MS");
+  command->add_option("--pause", options->pause_s, "Between pages of one host, in seconds (default 2)")
+      ->check(CLI::Range(0, 3'600))
+      ->type_name("S");
+  command
+      ->add_option("--rebind", options->settings.rebind_s,
+                   "How often a long capture binds a fresh checkpoint (default 300 s)")
+      ->check(CLI::Range(5, 86'400))
+      ->type_name("S");
+  command
+      ->add_option("--wait", options->settings.wait_s,
+                   "How long to wait for cosignatures, in seconds (default 30)")
+      ->check(CLI::Range(0, 3'600))
+      ->type_name("S");
+  command->add_flag("--verbose", options->verbose, "Of several captures tell every step");
+  command->add_flag("--json", options->json, "Say what was done as JSON");
+  command->footer(
+      "Ctrl-C ends a capture and packs what there is, as partial; a second one ends at once.\n\n"
+      "Example:\n  cunzheng capture --node http://127.0.0.1:8750 --key my.key https://example.com/");
+  command->callback([options, &context] { context.exit_code = CaptureCommand(*options, context).Run(); });
+}
+
+}  // namespace cunzheng::cli

@@ -1,0 +1,172 @@
+#include "client/cli/capture_run.h"
+
+#include <unistd.h>
+
+#include <chrono>
+
+#include "client/sdk/depositor.h"
+#include "client/sdk/paths.h"
+#include "client/sdk/retry.h"
+#include "crypto/file.h"
+#include "ledger/receipt.h"
+#include "ledger/trust.h"
+
+namespace cunzheng::cli {
+namespace {
+
+using capture::CaptureSummary;
+
+uint64_t NowMs() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+}  // namespace
+
+std::string_view PackageStem(std::string_view path) {
+  path.remove_suffix(evidence::kPackageSuffix.size());
+  return path;
+}
+
+Scrap::Scrap(std::string path) : path_(std::move(path)) {
+  unlink(path_.c_str());
+}
+
+Scrap::~Scrap() {
+  unlink(path_.c_str());
+}
+
+Result<void> CaptureRun::Open() {
+  RETURN_IF_ERROR(capture::FindChromium(settings_.browser));
+  ASSIGN_OR_RETURN(session_,
+                   OpenDepositSession(context_, settings_.node, settings_.key, settings_.passphrase_file));
+  if (session_->offline) {
+    Note(context_.Say(
+        "warning: the node is out of reach: the capture is queued for `cunzheng sync`, and its T1 is that of "
+        "the newest checkpoint known here",
+        "警告：节点无法连接：取证结果将排队等待 `cunzheng sync`，其 T1 取自本机已知的最新检查点"));
+  } else if (auto trust = session_->client.GetTrust(); trust && ledger::DecodeTrust(*trust)) {
+    trust_ = std::move(trust).value();
+  }
+  return {};
+}
+
+void CaptureRun::Tell(const capture::OperationStep& step) const {
+  if (settings_.quiet) return;
+  char elapsed[32];
+  std::snprintf(elapsed, sizeof elapsed, "%7.1f s  ", static_cast<double>(step.monotonic_us) / 1e6);
+  std::string detail = step.detail.substr(0, step.detail.find('\n'));
+  constexpr size_t kShownMax = 160;
+  if (detail.size() > kShownMax) detail = detail.substr(0, kShownMax) + "…";
+  Note(elapsed + client::Printable(step.what) + (detail.empty() ? "" : "  " + client::Printable(detail)));
+}
+
+Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::string& wacz) {
+  // T1 as late as it can be: each capture has its own.
+  if (!session_->offline) {
+    if (auto checkpoint = session_->client.GetCheckpoint())
+      session_->view.checkpoint = std::move(checkpoint).value();
+  }
+  capture::CaptureOptions options;
+  options.url = url;
+  options.browser.program = settings_.browser;
+  options.browser.sandbox = !settings_.no_sandbox;
+  options.browser.arguments = settings_.browser_arguments;
+  options.page.quiet = std::chrono::milliseconds(settings_.settle_ms);
+  options.page.total_within = std::chrono::seconds(settings_.time_s);
+  options.phone = settings_.device == "phone";
+  options.allow_local = settings_.allow_local;
+  options.operator_account = ToHex(session_->key.account);
+  options.tool = "cunzheng/" CUNZHENG_VERSION;
+  options.checkpoint = session_->view.checkpoint;
+  options.rebind_every = std::chrono::seconds(settings_.rebind_s);
+  if (!session_->offline) options.fetch_checkpoint = [this] { return session_->client.GetCheckpoint(); };
+  ASSIGN_OR_RETURN(
+      CaptureSummary summary,
+      capture::CapturePage(
+          options, wacz, [this](const capture::OperationStep& step) { Tell(step); }, Interrupted));
+  if (Interrupted()) {
+    // The package is made and sent all the same: it says that it is partial.
+    stopped_ = true;
+    ClearInterrupt();
+    Note(context_.Say("stopped; packing what there is (Ctrl-C again ends at once)",
+                      "已停止；正在打包已有内容（再按 Ctrl-C 立即退出）"));
+  }
+  if (summary.status == 0 && !settings_.record_failure && !stopped_) {
+    return Error{Errc::kUnreachable, url + ": " +
+                                         (summary.failure.empty() ? "no response came" : summary.failure) +
+                                         "; nothing was packed (--record-failure packs what happened)"};
+  }
+  return summary;
+}
+
+Result<CaptureRun::Papers> CaptureRun::Prepare(const std::string& wacz, const std::string& path,
+                                               const CaptureSummary& summary) const {
+  ASSIGN_OR_RETURN(const auto source, evidence::OpenFileSource(wacz));
+  ASSIGN_OR_RETURN(const evidence::ZipReader zip, evidence::ZipReader::Open(source));
+  ASSIGN_OR_RETURN(const auto parts, evidence::ListParts(zip));
+  evidence::CaptureFacts facts;
+  facts.capture = "page";
+  if (summary.url.size() > evidence::kFactsUrlBytesMax) {
+    facts.url_sha256 = Sha256(AsBytes(summary.url));
+  } else {
+    facts.url = summary.url;
+  }
+  facts.outcome = capture::OutcomeName(summary.outcome);
+  facts.tool = summary.tool;
+  facts.parts = parts.size();
+  facts.parts_root = ledger::RootFromLeaves(evidence::PartLeaves(parts));
+  if (trust_) facts.trust_sha256 = Sha256(AsBytes(*trust_));
+
+  client::EvidenceItem item;
+  ASSIGN_OR_RETURN(item.evidence, evidence::DigestSource(*source));
+  item.kind = evidence::kCaptureKind;
+  item.name = std::string(client::BaseName(PackageStem(path))) + ".wacz";
+  item.media_type = evidence::kWaczMediaType;
+  if (!settings_.case_ref.empty()) item.case_ref = settings_.case_ref;
+  item.manifest_attrs = evidence::FactsToAttrs(facts);
+  item.receipt_path = client::ReceiptPathFor(path);
+  Papers papers;
+  ASSIGN_OR_RETURN(papers.item,
+                   client::PrepareItem(item, session_->view, session_->key.account, settings_.sealed));
+  papers.texts = {evidence::EncodeParts(parts), papers.item.manifest, std::nullopt, trust_};
+  return papers;
+}
+
+// Sends the record, and puts the receipt into the package once enough institutions have signed.
+Result<void> CaptureRun::Deposit(const std::string& path, client::QueuedItem item, DepositReport& report) {
+  client::BatchBuilder builder(settings_.sealed, session_->view.batch_bytes_max);
+  const std::string receipt_path = item.receipt_path;
+  builder.Add(std::move(item));
+  client::QueuedBatch batch =
+      builder.Sign(session_->node, session_->view.ledger, session_->key.account, session_->key.key, NowMs());
+  ASSIGN_OR_RETURN(const client::ClaimedBatch claimed, session_->journal.Add(batch));
+  if (session_->offline) {
+    report.Batch(batch, *session_->offline);
+    return {};
+  }
+  const auto delivery = client::DeliverClaimed(session_->client, session_->journal, claimed,
+                                               session_->view.origin, settings_.wait_s * 1'000);
+  if (delivery && delivery->attested) {
+    ASSIGN_OR_RETURN(const std::string receipt, ReadWholeFile(receipt_path, ledger::kReceiptLengthMax));
+    RETURN_IF_ERROR(evidence::AddReceipt(path, receipt));
+    unlink(receipt_path.c_str());
+    batch.items.front().receipt_path = path;  // where it is now, for the report
+  }
+  report.Batch(batch, delivery);
+  if (!delivery && client::IsTransient(delivery.error().code)) session_->offline = delivery.error();
+  return {};
+}
+
+Result<void> CaptureRun::Pack(const std::string& wacz, const std::string& path, const CaptureSummary& summary,
+                              DepositReport& report) {
+  ASSIGN_OR_RETURN(Papers papers, Prepare(wacz, path, summary));
+  RETURN_IF_ERROR(evidence::WritePackage(path, wacz, papers.texts, false));
+  report.Captured(
+      path, std::string(capture::OutcomeName(summary.outcome)) + ", HTTP " + std::to_string(summary.status) +
+                ", " + std::to_string(summary.exchanges) + context_.Say(" exchanges, ", " 次交换，") +
+                std::to_string(summary.bodies_missed) + context_.Say(" bodies missing", " 个响应体缺失"));
+  return Deposit(path, std::move(papers.item), report);
+}
+
+}  // namespace cunzheng::cli

@@ -1,0 +1,159 @@
+"""Packages and disclosures (specs/capture.md): the container, manifest, parts and receipt, from bytes alone.
+
+Steps 1 to 3 and the receipt; what is inside the WACZ is left to readers of WACZ.
+"""
+
+import gzip
+import struct
+import zlib
+
+from . import crypto, formats, jsonp, merkle, receipt
+from .jsonp import OPTIONAL, Bad, array, hex32, integer, shape, text, type_is
+
+DIGESTS = shape(("sha256", hex32), ("sm3", hex32))
+PART = [
+    ("path", text(1, 512)),
+    ("offset", integer(0, 0xFFFFFFFE), OPTIONAL),
+    ("length", integer(0, 0xFFFFFFFE)),
+    ("digest", DIGESTS),
+    ("salt", hex32),
+    ("url", text(1, 4096), OPTIONAL),
+    ("kind", text(1, 32), OPTIONAL),
+]
+PARTS = [("type", type_is("cunzheng/parts/v1")), ("parts", array(1, 200_000, shape(*PART)))]
+SHOWN = shape(("index", integer(0, 199_999)), ("part", shape(*PART)), ("path", array(0, 18, hex32)))
+DISCLOSURE = [("type", type_is("cunzheng/disclosure/v1")), ("parts", array(1, 10_000, SHOWN))]
+PACKAGE_MEMBERS = ["README.txt", "capture.wacz", "parts.json", "manifest.json", "receipt.json", "trust.json"]
+DISCLOSURE_MEMBERS = ["README.txt", "disclosure.json", "manifest.json", "receipt.json", "trust.json"]
+
+
+def build_zip(members):
+    """The one byte form: [(name, bytes)] to an archive."""
+    out, central = b"", b""
+    for name, data in members:
+        common = struct.pack("<HHHHHIIIHH", 20, 0x0800, 0, 0, 0x21, zlib.crc32(data), len(data), len(data), len(name), 0)
+        central += b"PK\x01\x02" + struct.pack("<H", 20) + common + struct.pack("<HHHII", 0, 0, 0, 0, len(out)) + name.encode()
+        out += b"PK\x03\x04" + common + name.encode() + data
+    end = struct.pack("<HHHHIIH", 0, 0, len(members), len(members), len(central), len(out), 0)
+    return out + central + b"PK\x05\x06" + end
+
+
+def read_zip(data):
+    """[(name, bytes)] of an archive that is exactly what build_zip makes of them."""
+    members, at = [], 0
+    while data[at : at + 4] == b"PK\x03\x04":
+        length, name_length = struct.unpack_from("<I", data, at + 22)[0], struct.unpack_from("<H", data, at + 26)[0]
+        name = data[at + 30 : at + 30 + name_length].decode("ascii")
+        begin = at + 30 + name_length
+        members.append((name, data[begin : begin + length]))
+        at = begin + length
+    if build_zip(members) != data:
+        raise Bad("invalid_value", "not in the one form of a container")
+    if len({name.lower() for name, _ in members}) != len(members):
+        raise Bad("invalid_value", "two members of one name")
+    return members
+
+
+def _digests(data):
+    return {"sha256": crypto.sha256(data).hex(), "sm3": crypto.sm3(data).hex()}
+
+
+def _leaf(part):
+    return merkle.leaf_hash(jsonp.encode(part).encode())
+
+
+def _papers(members, receipt_text):
+    """Manifest and receipt, each the other's."""
+    manifest_text = members["manifest.json"]
+    manifest = formats.decode_manifest(manifest_text)
+    receipt_text = receipt_text or members.get("receipt.json")
+    if receipt_text:
+        decoded = receipt.decode_receipt(receipt_text)
+        if decoded.get("manifest", "").encode() != manifest_text:
+            raise Bad("manifest_mismatch")
+        inside = members.get("receipt.json")
+        if inside and jsonp.encode_readable(receipt.decode_receipt(inside)) != inside.decode():
+            raise Bad("not_canonical", "receipt.json")
+    attrs = manifest.get("attrs", {})
+    if ("trust.json" in members) != ("trust_sha256" in attrs):
+        raise Bad("missing_field", "trust.json")
+    if "trust.json" in members and crypto.sha256(members["trust.json"]).hex() != attrs["trust_sha256"]:
+        raise Bad("digest_mismatch", "trust.json")
+    return attrs, receipt_text
+
+
+def _order(names, expected, more=False):
+    left = [n for n in expected if n in names]
+    if names[: len(left)] != left or (names[len(left) :] and not more):
+        raise Bad("unknown_field", f"members {names}")
+
+
+def _member_parts(name, data):
+    """A member as a part, and after an archive its records."""
+    yield {"path": name}, data
+    if not name.startswith("archive/"):
+        return
+    at = 0
+    while at < len(data):
+        stream = zlib.decompressobj(wbits=31)
+        record = stream.decompress(data[at:])
+        length = len(data) - at - len(stream.unused_data)
+        head = record.split(b"\r\n\r\n", 1)[0].decode().split("\r\n")[1:]
+        fields = {k.lower(): v for k, v in (line.split(": ", 1) for line in head)}
+        part = {"path": name, "offset": at, "kind": fields["warc-type"]}
+        if "warc-target-uri" in fields:
+            part["url"] = fields["warc-target-uri"]
+        yield part, data[at : at + length]
+        at += length
+
+
+def verify_package(data, trust_text, receipt_text=None):
+    try:
+        listed = read_zip(data)
+        _order([n for n, _ in listed], PACKAGE_MEMBERS)
+        members = dict(listed)
+        attrs, receipt_text = _papers(members, receipt_text)
+        parts = jsonp.check(jsonp.decode(members["parts.json"], 64 << 20), PARTS)["parts"]
+        if len(parts) != int(attrs["parts"]) or merkle.root([_leaf(p) for p in parts]).hex() != attrs["parts_root"]:
+            raise Bad("root_mismatch", "parts.json")
+        found = [p for name, member in read_zip(members["capture.wacz"]) for p in _member_parts(name, member)]
+        if len(found) != len(parts):
+            raise Bad("digest_mismatch", "number of parts")
+        for (where, part_bytes), part in zip(found, parts):
+            stated = {k: v for k, v in part.items() if k not in ("salt", "digest", "length")}
+            if stated != where or part["length"] != len(part_bytes) or part["digest"] != _digests(part_bytes):
+                raise Bad("digest_mismatch", str(where))
+    except Bad as bad:
+        return receipt.Report("not_valid", bad.code, detail=str(bad))
+    if not receipt_text:
+        return receipt.Report("pending", "not_found")
+    return receipt.verify(receipt_text, members["capture.wacz"], trust_text)
+
+
+def verify_disclosure(data, trust_text):
+    try:
+        listed = read_zip(data)
+        _order([n for n, _ in listed], DISCLOSURE_MEMBERS, more=True)
+        members = dict(listed)
+        attrs, receipt_text = _papers(members, None)
+        shown = jsonp.check(jsonp.decode(members["disclosure.json"], 32 << 20), DISCLOSURE)["parts"]
+        names = [name for name, _ in listed if name.startswith("parts/")]
+        if len(names) != len(shown) or any(a["index"] >= b["index"] for a, b in zip(shown, shown[1:])):
+            raise Bad("invalid_value", "parts")
+        for name, item in zip(names, shown):
+            part, part_bytes = item["part"], members[name]
+            where = part["path"] + (f"@{part['offset']}.warc.gz" if "offset" in part else "")
+            if name != "parts/" + where:
+                raise Bad("invalid_value", name)
+            if part["length"] != len(part_bytes) or part["digest"] != _digests(part_bytes):
+                raise Bad("digest_mismatch", name)
+            path = [bytes.fromhex(h) for h in item["path"]]
+            root = bytes.fromhex(attrs["parts_root"])
+            merkle.verify_inclusion(_leaf(part), item["index"], int(attrs["parts"]), path, root)
+            if "offset" in part:
+                head = gzip.decompress(part_bytes).split(b"\r\n\r\n", 1)[0].decode()
+                if "url" in part and f"\r\nWARC-Target-URI: {part['url']}" not in head:
+                    raise Bad("digest_mismatch", name)
+    except Bad as bad:
+        return receipt.Report("not_valid", bad.code, detail=str(bad))
+    return receipt.verify(receipt_text, None, trust_text)
