@@ -28,7 +28,9 @@ void FuzzRecord(std::string_view text) {
                           .length = 1,
                           .type = std::string(record->Header("WARC-Type")),
                           .url = std::string(record->Header("WARC-Target-URI"))};
-  if (!index.Add(*record, place, Hash{}) || !index.Close()) return;
+  if (!index.Check({&*record, 1})) return;
+  index.Add(*record, place, Hash{});
+  if (!index.Close()) return;
   CHECK_INVARIANT(index.lines().size() <= 1 && index.places().size() == 1);
   for (const auto& line : index.lines()) {
     CHECK_INVARIANT(line.text.find('\n') == std::string::npos);
