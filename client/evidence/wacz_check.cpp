@@ -161,7 +161,8 @@ class Checker {
                             .length = member->length,
                             .type = std::string(record.Header("WARC-Type")),
                             .url = std::string(record.Header("WARC-Target-URI"))};
-    RETURN_IF_ERROR(index_.Add(record, place, member->sha256));
+    RETURN_IF_ERROR(index_.Check({&record, 1}));
+    index_.Add(record, place, member->sha256);
     return member->length;
   }
 

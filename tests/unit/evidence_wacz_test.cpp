@@ -66,14 +66,14 @@ std::string WithRecords(const std::function<void(std::vector<WarcRecord>*)>& cha
     change(&records);
     archive->clear();
     WaczIndex index;
-    bool sound = true;
+    const bool sound = index.Check(records).has_value();
     for (const auto& record : records) {
       const std::string member = GzipMember(EncodeWarcRecord(record));
       const RecordPlace place{.offset = archive->size(),
                               .length = member.size(),
                               .type = std::string(record.Header("WARC-Type")),
                               .url = std::string(record.Header("WARC-Target-URI"))};
-      sound = sound && index.Add(record, place, Sha256(AsBytes(member)));
+      if (sound) index.Add(record, place, Sha256(AsBytes(member)));
       *archive += member;
     }
     if (!sound || !index.Close()) return;
@@ -673,6 +673,29 @@ TEST_CASE("the writer refuses what the check would, and leaves nothing behind") 
   CHECK(ErrorOf(unlisted->Finish("", "s", 0, false)) == "invalid_value: line 2: url: must be visible ASCII");
   CHECK_FALSE(std::filesystem::exists(dir / "b.wacz"));
   CHECK(WaczWriter::Create(dir / "no/such/a.wacz").error().code == Errc::kIo);
+}
+
+TEST_CASE("records that belong together are added all or none") {
+  const TempDir dir;
+  auto writer = WaczWriter::Create(dir / "a.wacz");
+  REQUIRE(writer);
+  auto [request, response] =
+      MakeTestExchange("GET", "http://a.example/", "HTTP/1.1 200 OK", "text/html", "x", kWaczTestTime);
+  response.Set("WARC-Concurrent-To", std::string(request.Header("WARC-Record-ID")));
+  WarcRecord wrong = request;
+  wrong.block = "nonsense\r\n\r\n";
+  SetHeader(&wrong, "WARC-Block-Digest", WarcDigest(wrong.block));
+  CHECK(ErrorOf(writer->AddRecords({response, wrong})) ==
+        "invalid_value: warc: a request must begin with method and address");
+  CHECK(ErrorOf(writer->AddRecords({response, response})).ends_with("> is there twice"));
+  REQUIRE(writer->AddRecords({}));
+  REQUIRE(writer->AddRecords({response, request}));
+  CHECK(ErrorOf(writer->AddRecords({request})).ends_with("> is there twice"));
+  writer->AddPage("http://a.example/", "", kWaczTestTime);
+  REQUIRE(writer->Finish("", "s", kWaczTestTime, false));
+  const auto report = CheckWacz(*ZipReader::Open(MemorySource(dir.Read("a.wacz"))));
+  REQUIRE(report);
+  CHECK(report->records == 2);
 }
 
 TEST_CASE("an archive can be empty but for a page that could not be loaded") {
