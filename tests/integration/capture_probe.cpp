@@ -2,7 +2,7 @@
 //
 //   capture_probe WACZ URL [load=MS] [body=MS] [phone] [local] … [--browser-argument…]
 //
-// Prints what CapturePage says, as one line of JSON. Exit: 0, 1 for its errors.
+// Prints what CapturePage says, and whether the verifier takes what it wrote, as one line of JSON. Exit: 0, 1 for errors.
 #include <unistd.h>
 
 #include <charconv>
@@ -13,6 +13,8 @@
 #include <string>
 
 #include "client/capture/capture.h"
+#include "client/evidence/wacz.h"
+#include "client/evidence/zip.h"
 #include "crypto/json.h"
 
 namespace {
@@ -53,6 +55,16 @@ bool SetLimit(const std::string& word, capture::CaptureOptions* options) {
   return true;
 }
 
+// "ok", or why not.
+std::string Check(const std::string& path) {
+  const auto source = evidence::OpenFileSource(path);
+  if (!source) return source.error().ToString();
+  const auto zip = evidence::ZipReader::Open(*source);
+  if (!zip) return zip.error().ToString();
+  const auto report = evidence::CheckWacz(*zip);
+  return report ? "ok" : report.error().ToString();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -87,6 +99,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::printf("%s\n", json::Encode(json::Object{{"outcome", OutcomeName(summary->outcome)},
+                                                {"check", Check(argv[1])},
                                                 {"stopped", summary->stopped},
                                                 {"url", summary->url},
                                                 {"final_url", summary->final_url},
