@@ -155,8 +155,8 @@ class CaptureBrowserTest(unittest.TestCase):
     def command(cls, url, out, *more):
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         arguments = [word for argument in cls.site.browser_arguments() for word in ("--browser-argument", argument)]
-        return ["cunzheng", "capture", url, "--out", str(out), "--node", cls.node.url, "--key", str(cls.key), "--quiet",
-                "500", "--pause", "0", *sandbox, *arguments, *more]
+        return ["cunzheng", "capture", url, "--out", str(out), "--node", cls.node.url, "--key", str(cls.key), "--ask-nobody",
+                "--quiet", "500", "--pause", "0", *sandbox, *arguments, *more]
 
     @classmethod
     def run_one(cls, name, page, more, seconds):
@@ -166,7 +166,6 @@ class CaptureBrowserTest(unittest.TestCase):
             done = subprocess.run(cls.command(cls.address(page), out, "--allow-local", *more), env=cls.env, timeout=seconds,
                                   capture_output=True, text=True)
             took = time.monotonic() - begin
-            print(f"{name}: {took:.1f} s", flush=True)
             assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
             checked = subprocess.run(["cunzheng", "verify", out, "--trust", cls.node.trust, "--json"], env=cls.env,
                                      capture_output=True, text=True, timeout=60)
