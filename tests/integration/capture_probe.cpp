@@ -2,7 +2,8 @@
 //
 //   capture_probe WACZ URL [load=MS] [body=MS] [phone] [local] … [--browser-argument…]
 //
-// Prints what CapturePage says, and whether the verifier takes what it wrote, as one line of JSON. Exit: 0, 1 for errors.
+// Prints what CapturePage says, and whether the verifier takes what it wrote, as one line of JSON. Exit: 0, 1
+// for errors.
 #include <unistd.h>
 
 #include <charconv>
@@ -72,6 +73,7 @@ int main(int argc, char** argv) {
   capture::CaptureOptions options;
   options.url = argv[2];
   options.tool = "capture_probe/1";
+  options.ask_outside = false;
   options.browser.sandbox = geteuid() != 0;
   options.checkpoint = "probe.test/ledger\n1\nAAAA\n\n— probe.test/ledger AAAA\n";
   options.fetch_checkpoint = [&options]() -> Result<std::string> { return *options.checkpoint; };

@@ -218,8 +218,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                          Content_Range=f"bytes {begin}-{end}/{len(CLIP)}")
 
     def page_sw(self, _):
-        self.send(page("<p>service worker</p><script>navigator.serviceWorker.register('/sw.js').then(() => "
-                       "navigator.serviceWorker.ready).then(() => fetch('/after-sw'))</script>", "sw"))
+        self.send(page("<p>service worker</p><script>navigator.serviceWorker.addEventListener('controllerchange', "
+                       "() => fetch('/after-sw'));navigator.serviceWorker.register('/sw.js')</script>", "sw"))
 
     def page_sw_js(self, _):
         self.send(b"addEventListener('install', e => e.waitUntil(caches.open('v1').then(c => c.add('/img/3/33/33'))));"
@@ -322,6 +322,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def page_big(self, rest):
         self.send(b"x" * int(rest), "text/plain")
 
+    def page_bigs(self, rest):
+        self.send(page(f"<script>fetch('/big/{rest}').then(r => r.text())</script>"))
+
+    def page_ranged(self, _):
+        self.send(page("<script>fetch('/clip.wav', {headers: {Range: 'bytes=100-199'}}).then(r => r.text())</script>"))
+
     def page_many(self, rest):
         self.send(page(f"<p>many</p><script>for (let i = 0; i < {int(rest)}; i++) fetch('/n/' + i).catch(() => 0)</script>"))
 
@@ -369,6 +375,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def page_crash(self, _):
         self.send(page("<p>crash</p><script>const a = []; for (;;) a.push(new Array(1e6).fill(Math.random()))</script>"))
+
+    def page_popups(self, _):
+        self.send(page("<p>popups</p><script>setInterval(() => open('/inner?' + Math.random()), 20)</script>"))
 
     def page_workers(self, _):
         self.send(page("<p>workers</p><script>for (let i = 0; i < 200; i++) new Worker('/worker.js?' + i)</script>"))
