@@ -121,6 +121,11 @@ Result<void> AddPictures(const PageResult& page, Contents* contents, OperationSt
     }
   }
   RETURN_IF_ERROR(contents->AttachOrMiss("screenshot.png", stitched));
+  for (size_t i = 0; i < page.recording.size(); i++) {
+    const std::string name = evidence::RecordingName(i);
+    RETURN_IF_ERROR(contents->Attach(name + ".mjpeg", page.recording[i].frames));
+    RETURN_IF_ERROR(contents->Attach(name + ".jsonl", page.recording[i].index));
+  }
   RETURN_IF_ERROR(contents->AttachOrMiss("page.pdf", page.pdf));
   RETURN_IF_ERROR(contents->AttachOrMiss("page.mhtml", page.mhtml));
   return contents->AttachOrMiss("dom.html", page.dom);
@@ -141,8 +146,8 @@ class Capture {
     ASSIGN_OR_RETURN(evidence::WaczWriter wacz, evidence::WaczWriter::Create(wacz_path));
     ASSIGN_OR_RETURN(const auto browser, BrowserProcess::Start(options_.browser));
     Rebinding rebinding(options_, &steps_);
-    PageCapture page(browser.get(), options_.page, options_.exchanges, {options_.allow_local, options_.phone},
-                     &steps_, stop_);
+    PageCapture page(browser.get(), options_.page, options_.exchanges,
+                     {options_.allow_local, options_.phone, options_.record}, &steps_, stop_);
     page.OnTick([&] { rebinding.Tick(); });
     ASSIGN_OR_RETURN(page_, page.Run(options_.url));
     RETURN_IF_ERROR(Write(page.exchanges(), &wacz));

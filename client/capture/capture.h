@@ -22,11 +22,12 @@ struct CaptureOptions {
   BrowserOptions browser;
   PageLimits page;
   ExchangeLimits exchanges;
-  bool phone = false;            // a phone's viewport, touch and user agent
-  bool allow_local = false;      // private, loopback and link-local addresses too
-  bool ask_outside = true;       // other resolvers and time servers, for the cleanliness report
-  std::string operator_account;  // hex, for the operation log; may be empty
-  std::string tool;              // "cunzheng/0.1.0"
+  bool phone = false;                   // a phone's viewport, touch and user agent
+  bool allow_local = false;             // private, loopback and link-local addresses too
+  bool ask_outside = true;              // other resolvers and time servers, for the cleanliness report
+  std::chrono::milliseconds record{0};  // what the page shows is recorded for so long, once it has loaded
+  std::string operator_account;         // hex, for the operation log; may be empty
+  std::string tool;                     // "cunzheng/0.1.0"
   std::string
       tool_program;  // path of the running program, whose digest goes into the log; empty: /proc/self/exe
   // The checkpoint that the manifest will embed, for the log; and how a fresh one is fetched during long

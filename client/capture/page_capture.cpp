@@ -21,6 +21,8 @@ constexpr milliseconds kAliveWithin{5'000}, kMemoryEvery{500}, kProfileEvery{2'0
 constexpr size_t kStepsMax = 20'000;
 constexpr uint32_t kDownloadsMax = 100, kScrollStep = 800, kWidthMax = 5'000;
 constexpr size_t kOriginsMax = 200;
+constexpr int kFrameQuality = 60, kFrameSizeMax = 1'920;
+constexpr milliseconds kFrameEvery{80};
 
 constexpr int kPhoneWidth = 390, kPhoneHeight = 844;
 constexpr double kPhoneScale = 3;
@@ -66,7 +68,10 @@ PageCapture::PageCapture(BrowserProcess* browser, const PageLimits& limits,
       recorder_(
           &browser->cdp(), exchange_limits,
           [local = options.allow_local](const std::string& url) { return CheckUrl(url, local); },
-          options.allow_local) {
+          options.allow_local),
+      recording_([steps](size_t segment, const Hash& digest) {
+        steps->Note("segment", evidence::RecordingName(segment) + " sha256:" + ToHex(digest));
+      }) {
   cdp_.OnEvent([this](const CdpEvent& event) { Take(event); });
   cdp_.OnTick([this] { return Guard(); });
 }
@@ -95,12 +100,13 @@ Result<void> PageCapture::Guard() {
     recorder_.Tick();
     if (on_tick_) on_tick_();
     const auto now = Clock::now();
+    if (now >= frame_next_) AskForFrames();
     if (recorder_.full() && !over_) {
       over_ = true;
       Stop("exchange_limit", std::to_string(recorder_.exchanges().size()));
     }
     if (stop_()) End("interrupted");
-    if (now - began_ > limits_.total_within)
+    if (now - began_ > limits_.total_within + options_.record)
       End("time_limit", std::to_string(limits_.total_within.count()) + " ms");
     if (now >= memory_next_) WatchMemory();
     if (now >= profile_next_) WatchProfile();
@@ -169,6 +175,8 @@ void PageCapture::Take(const CdpEvent& event) {
     if (event.session != session_) return;
     loaded_ = true;
     steps_->Note("loaded");
+  } else if (method == "Page.screencastFrame") {
+    TakeFrame(event);
   } else if (method == "Page.javascriptDialogOpening") {
     Dialog(event);
   } else if (method == "Page.frameNavigated") {
@@ -349,6 +357,39 @@ void PageCapture::Load(const std::string& url) {
   Free();
 }
 
+// Frames come when something changes, at most some ten a second.
+void PageCapture::Record() {
+  if (options_.record.count() == 0) return;
+  steps_->Note("recording", std::to_string(options_.record.count()) + " ms");
+  const auto started = Ask("Page.startScreencast", {{"format", "jpeg"},
+                                                    {"quality", kFrameQuality},
+                                                    {"maxWidth", kFrameSizeMax},
+                                                    {"maxHeight", kFrameSizeMax}});
+  if (!started) return steps_->Note("missed", "recording: " + started.error().detail);
+  static_cast<void>(
+      cdp_.Run(Clock::now() + options_.record, [this] { return !GoesOn() || recording_full_; }));
+  if (recording_full_) steps_->Note("recording_limit", std::to_string(recording_.frames()) + " frames");
+  static_cast<void>(Ask("Page.stopScreencast"));
+  recording_.Finish();
+  result_.recording = recording_.segments();
+  steps_->Note("recorded", std::to_string(recording_.frames()) + " frames");
+}
+
+// The browser sends two frames and then waits, which keeps them from being many more than people see.
+void PageCapture::AskForFrames() {
+  frame_next_ = Clock::now() + kFrameEvery;
+  for (const int64_t id : std::exchange(frames_waiting_, {})) {
+    cdp_.Send(session_, "Page.screencastFrameAck", {{"sessionId", id}});
+  }
+}
+
+void PageCapture::TakeFrame(const CdpEvent& event) {
+  frames_waiting_.push_back(static_cast<int64_t>(NumberOf(event.params, "sessionId")));
+  const auto jpeg = FromBase64(TextOf(event.params, "data"));
+  if (event.session != session_ || !jpeg || jpeg->empty()) return;
+  recording_full_ |= !recording_.Add(UnixUs(), AsText(*jpeg));
+}
+
 void PageCapture::Scroll() {
   const auto until = Clock::now() + limits_.scroll_within;
   for (uint32_t y = 0; GoesOn();) {
@@ -470,6 +511,7 @@ Result<PageResult> PageCapture::Run(const std::string& url) {
   result_.url = url;
   RETURN_IF_ERROR(Open());
   Load(url);
+  if (GoesOn()) Record();
   if (GoesOn() && result_.stopped != "failed" && result_.stopped != "download") Scroll();
   TakePlace();
   if (Answers()) {

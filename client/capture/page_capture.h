@@ -12,6 +12,7 @@
 
 #include "client/capture/browser_process.h"
 #include "client/capture/exchanges.h"
+#include "client/evidence/recording.h"
 #include "crypto/result.h"
 
 namespace cunzheng::capture {
@@ -30,8 +31,9 @@ struct PageLimits {
 };
 
 struct PageOptions {
-  bool allow_local = false;  // addresses of the machine's own network too
-  bool phone = false;        // a phone's viewport, touch and user agent
+  bool allow_local = false;             // addresses of the machine's own network too
+  bool phone = false;                   // a phone's viewport, touch and user agent
+  std::chrono::milliseconds record{0};  // what the page shows is recorded for so long, once it has loaded
 };
 
 struct OperationStep {
@@ -66,6 +68,7 @@ struct PageResult {
   uint32_t width = 0, height = 0;  // of what was pictured, CSS pixels
   double scale = 1;                // device pixels a CSS pixel
   std::vector<Tile> tiles;
+  std::vector<evidence::RecordingSegment> recording;
   std::string pdf, mhtml, dom;
   std::map<std::string, std::vector<std::string>> certificates;  // DER, the leaf first, by origin
   // Why it ended: "settled"; "failed", "download"; load_limit, scroll_limit, height_limit (it was taken as it
@@ -117,6 +120,9 @@ class PageCapture {
   void Free();
   Result<void> Open();
   void Load(const std::string& url);
+  void Record();
+  void TakeFrame(const CdpEvent& event);
+  void AskForFrames();
   void Scroll();
   void Picture();
   void TakeText(const std::string& name, std::string_view method, boost::json::object params,
@@ -137,12 +143,15 @@ class PageCapture {
   std::string target_, session_, user_agent_;
   std::map<std::string, std::string> sessions_;  // type by session
   std::map<std::string, std::string> targets_;   // session by target
-  bool loaded_ = false;                          // the page's load event has come
-  bool over_ = false;                            // a limit on what it may do was reached
+  evidence::RecordingWriter recording_;
+  bool recording_full_ = false;
+  std::vector<int64_t> frames_waiting_;
+  bool loaded_ = false;  // the page's load event has come
+  bool over_ = false;    // a limit on what it may do was reached
   bool hung_ = false, crashed_ = false, ended_ = false;
   uint32_t navigations_ = 0, dialogs_ = 0, targets_seen_ = 0, downloads_ = 0;
   const Clock::time_point began_ = Clock::now();
-  Clock::time_point memory_next_{}, profile_next_{}, memory_over_since_{};
+  Clock::time_point frame_next_{}, memory_next_{}, profile_next_{}, memory_over_since_{};
 };
 
 }  // namespace cunzheng::capture

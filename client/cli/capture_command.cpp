@@ -211,6 +211,11 @@ void AddCaptureCommand(CLI::App& app, Context& context) {
       ->check(CLI::Range(5, 86'400))
       ->type_name("S");
   command
+      ->add_option("--record", options->settings.record_s,
+                   "Record for so long what the page shows once it has loaded, in seconds")
+      ->check(CLI::Range(1, 3'600))
+      ->type_name("S");
+  command
       ->add_option("--quiet", options->settings.settle_ms,
                    "Without traffic for so long a page has settled (default 1500 ms)")
       ->check(CLI::Range(100, 60'000))

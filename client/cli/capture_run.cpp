@@ -81,6 +81,7 @@ Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::stri
   options.page.answer_within = std::min(options.page.answer_within, options.page.total_within / 3);
   options.exchanges.body_within = std::min(options.exchanges.body_within, options.page.load_within / 2);
   options.phone = settings_.device == "phone";
+  options.record = std::chrono::seconds(settings_.record_s);
   options.allow_local = settings_.allow_local;
   options.ask_outside = !settings_.ask_nobody;
   options.operator_account = ToHex(session_->key.account);
@@ -115,7 +116,7 @@ Result<CaptureRun::Papers> CaptureRun::Prepare(const std::string& wacz, const st
   ASSIGN_OR_RETURN(const evidence::ZipReader zip, evidence::ZipReader::Open(source));
   ASSIGN_OR_RETURN(const auto parts, evidence::ListParts(zip));
   evidence::CaptureFacts facts;
-  facts.capture = "page";
+  facts.capture = settings_.record_s == 0 ? "page" : "recording";
   if (summary.url.size() > evidence::kFactsUrlBytesMax) {
     facts.url_sha256 = Sha256(AsBytes(summary.url));
   } else {

@@ -25,7 +25,7 @@ struct CaptureSettings {
   std::vector<std::string> browser_arguments;
   bool no_sandbox = false, allow_local = false, record_failure = false, ask_nobody = false;
   bool quiet = false;  // steps are not told as they happen
-  uint64_t wait_s = 30, time_s = 300, settle_ms = 1'500, rebind_s = 300;
+  uint64_t wait_s = 30, time_s = 300, settle_ms = 1'500, rebind_s = 300, record_s = 0;
 };
 
 // A temporary file that does not outlive its use.

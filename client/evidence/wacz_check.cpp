@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "client/evidence/gzip.h"
+#include "client/evidence/recording.h"
 #include "client/evidence/screenshot.h"
 #include "client/evidence/wacz.h"
 #include "client/evidence/wacz_index.h"
@@ -37,7 +38,10 @@ class Checker {
     RETURN_IF_ERROR(Stage(WaczStage::kRecords, [this] { return CheckRecords(); }));
     RETURN_IF_ERROR(Stage(WaczStage::kIndex, [this] { return CheckIndex(); }));
     RETURN_IF_ERROR(Stage(WaczStage::kPages, [this] { return CheckPages(); }));
-    RETURN_IF_ERROR(Stage(WaczStage::kPictures, [this] { return CheckPictures(); }));
+    RETURN_IF_ERROR(Stage(WaczStage::kPictures, [this]() -> Result<void> {
+      RETURN_IF_ERROR(CheckPictures());
+      return CheckRecording();
+    }));
     report_.records = index_.places().size();
     report_.responses = index_.responses();
     report_.record_bytes = index_.record_bytes();
@@ -257,6 +261,36 @@ class Checker {
     };
     const auto same = CheckStitched(picture, count, tile);
     if (!same) return About(name, same.error());
+    return {};
+  }
+
+  // The recording's segments, each against the one before.
+  Result<void> CheckRecording() {
+    const std::string prefix = std::string(kWaczAttachments) + "recording-";
+    size_t all = 0;
+    for (const auto& member : wacz_.members()) {
+      if (member.name.starts_with(prefix)) ++all;
+    }
+    Hash previous{};
+    uint64_t frames = 0;
+    for (size_t segment = 0; segment * 2 < all; ++segment) {
+      const std::string name = std::string(kWaczAttachments) + RecordingName(segment);
+      const ZipMember* const pictures = wacz_.Find(name + ".mjpeg");
+      const ZipMember* const index = wacz_.Find(name + ".jsonl");
+      if (pictures == nullptr || index == nullptr) {
+        return Wrong(
+            name, "missing: a recording's segments must be numbered from 000 without gaps, two members each");
+      }
+      RETURN_IF_ERROR(Tell(0));
+      RecordingSegment content;
+      ASSIGN_OR_RETURN(content.frames, wacz_.Read(*pictures, kRecordingSegmentBytesMax));
+      ASSIGN_OR_RETURN(content.index, wacz_.Read(*index, kRecordingSegmentBytesMax));
+      const auto checked = CheckRecordingSegment(segment, previous, content, &frames);
+      if (!checked) {
+        return Error{checked.error().code, std::string(kWaczAttachments) + checked.error().detail};
+      }
+      previous = *checked;
+    }
     return {};
   }
 

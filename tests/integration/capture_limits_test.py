@@ -106,6 +106,7 @@ class LimitsTest(unittest.TestCase):
         public = site.as_public()
         plans = {
             "index": (site.http("/"), "local"),
+            "moving": (site.http("/moving"), "local", "record=12000"),
             "forever": (site.http("/infinite/100000"), "local", "height=6000"),
             "ranged": (site.http("/ranged"), "local"),
             "dynamic": (site.http("/dynamic"), "local"),
@@ -209,6 +210,27 @@ class LimitsTest(unittest.TestCase):
     def test_a_page_without_end_is_pictured_up_to_a_height(self):
         capture = self.of("forever", "incomplete", "height_limit")
         self.assertEqual(len([m for m in capture.members if m.startswith("evidence/screenshot-")]), 3)
+
+    def test_what_a_page_shows_over_time_is_recorded_in_a_chain(self):
+        capture = self.of("moving", "complete")
+        names = sorted(m for m in capture.members if m.startswith("evidence/recording-"))
+        self.assertEqual(names, [f"evidence/recording-00{i}.{e}" for i in (0, 1) for e in ("jsonl", "mjpeg")])
+        before, frames, times = "0" * 64, [], []
+        for index, pictures in (names[:2], names[2:]):
+            head, *lines = [json.loads(line) for line in capture.members[index].splitlines()]
+            self.assertEqual(head["previous"], before)
+            before, rest = hashlib.sha256(capture.members[index]).hexdigest(), capture.members[pictures]
+            self.assertIn(before, " ".join(capture.did("segment")))
+            for line in lines:
+                frame, rest = rest[:line["length"]], rest[line["length"]:]
+                self.assertEqual(hashlib.sha256(frame).hexdigest(), line["sha256"])
+                self.assertEqual((frame[:3], frame[-2:]), (b"\xff\xd8\xff", b"\xff\xd9"))
+                frames.append(frame)
+                times.append(line["time_unix_us"])
+            self.assertEqual(rest, b"")
+        self.assertGreater(len(set(frames)), 20)
+        self.assertEqual(times, sorted(times))
+        self.assertGreater(times[-1] - times[0], 9_000_000)
 
     def test_a_range_is_told_as_such(self):
         capture = self.of("ranged", "complete")

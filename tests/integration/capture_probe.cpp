@@ -41,6 +41,7 @@ bool SetLimit(const std::string& word, capture::CaptureOptions* options) {
       {"body_kib", [&](uint64_t n) { options->exchanges.body_bytes_max = n << 10; }},
       {"exchanges", [&](uint64_t n) { options->exchanges.exchanges_max = n; }},
       {"rebind", [&](uint64_t n) { options->rebind_every = std::chrono::seconds(n); }},
+      {"record", [&](uint64_t n) { options->record = Milliseconds(n); }},
       {"phone", [&](uint64_t) { options->phone = true; }},
       {"local", [&](uint64_t) { options->allow_local = true; }},
   };

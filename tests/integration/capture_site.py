@@ -295,6 +295,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(page("<p id=t>?</p><script>document.title = 'half \\ud83d'; setTimeout(() => "
                        "document.getElementById('t').textContent = 'late 后来', 300)</script>", "dynamic"))
 
+    def page_moving(self, _):
+        self.send(page("<p id=n style='font-size:90px'>0</p><script>let i = 0;setInterval(() => n.textContent = ++i, 100)"
+                       "</script>", "moving"))
+
     def page_agent(self, _):
         self.send(page("<p id=ua></p><script>ua.textContent = [navigator.userAgent, innerWidth, devicePixelRatio, "
                        "navigator.maxTouchPoints].join('|')</script>", "agent",

@@ -1,0 +1,99 @@
+#include "client/evidence/recording.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "crypto/digest.h"
+#include "crypto/json.h"
+
+namespace cunzheng::evidence {
+namespace {
+
+constexpr std::string_view kType = "cunzheng/recording/v1";
+constexpr size_t kLineBytesMax = 1'024;
+
+Error Wrong(const std::string& name, const std::string& rule) {
+  return {Errc::kInvalidValue, name + ".jsonl: " + rule};
+}
+
+std::string Head(size_t segment, const Hash& previous) {
+  return json::Encode(
+             json::Object{{"type", kType}, {"segment", uint64_t{segment}}, {"previous", ToHex(previous)}}) +
+         "\n";
+}
+
+}  // namespace
+
+std::string RecordingName(size_t segment) {
+  char name[32];
+  std::snprintf(name, sizeof name, "recording-%03zu", segment);
+  return name;
+}
+
+bool RecordingWriter::Add(uint64_t time_unix_us, std::string_view jpeg) {
+  if (frames_ == kRecordingFramesMax || jpeg.size() > kRecordingSegmentBytesMax ||
+      jpeg.size() > kRecordingBytesMax - bytes_) {
+    return false;
+  }
+  last_us_ = std::max(last_us_, time_unix_us);
+  if (open_ && (last_us_ - segment_began_us_ >= kRecordingSegmentUs ||
+                jpeg.size() > kRecordingSegmentBytesMax - segments_.back().frames.size())) {
+    Finish();
+  }
+  if (!open_) {
+    if (segments_.size() == kRecordingSegmentsMax) return false;
+    segments_.push_back({{}, Head(segments_.size(), previous_)});
+    segment_began_us_ = last_us_;
+    open_ = true;
+  }
+  RecordingSegment& segment = segments_.back();
+  segment.index += json::Encode(json::Object{{"time_unix_us", last_us_},
+                                             {"length", uint64_t{jpeg.size()}},
+                                             {"sha256", ToHex(Sha256(AsBytes(jpeg)))}}) +
+                   "\n";
+  segment.frames.append(jpeg);
+  ++frames_;
+  bytes_ += jpeg.size();
+  return true;
+}
+
+void RecordingWriter::Finish() {
+  if (!open_) return;
+  open_ = false;
+  previous_ = Sha256(AsBytes(segments_.back().index));
+  if (observer_) observer_(segments_.size() - 1, previous_);
+}
+
+Result<Hash> CheckRecordingSegment(size_t segment, const Hash& previous, const RecordingSegment& content,
+                                   uint64_t* frames) {
+  const std::string name = RecordingName(segment), head = Head(segment, previous);
+  std::string_view lines = content.index, rest = content.frames;
+  if (!lines.starts_with(head)) {
+    return Error{Errc::kDigestMismatch,
+                 name + ".jsonl: its first line must name it and the digest of the segment before"};
+  }
+  lines.remove_prefix(head.size());
+  if (lines.empty()) return Wrong(name, "has no frame");
+  for (uint64_t number = 1, last_us = 0; !lines.empty(); ++number) {
+    const size_t end = lines.find('\n');
+    if (end == std::string_view::npos) return Wrong(name, "its last line has no end");
+    ASSIGN_OR_RETURN(const json::Value line,
+                     json::Parse(lines.substr(0, end), json::Form::kCanonical, kLineBytesMax));
+    lines.remove_prefix(end + 1);
+    json::ObjectReader reader(line, name + ": frame " + std::to_string(number));
+    const uint64_t time_us = reader.Integer("time_unix_us", last_us, json::kIntegerMax);
+    const uint64_t length = reader.Integer("length", 1, kRecordingSegmentBytesMax);
+    const Hash digest = reader.Hex32("sha256");
+    RETURN_IF_ERROR(reader.Finish());
+    if (length > rest.size() || Sha256(AsBytes(rest.substr(0, length))) != digest) {
+      return Error{Errc::kDigestMismatch, name + ".mjpeg: frame " + std::to_string(number)};
+    }
+    rest.remove_prefix(length);
+    last_us = time_us;
+    if (++*frames > kRecordingFramesMax) return Error{Errc::kTooLarge, name + ".jsonl: too many frames"};
+  }
+  if (!rest.empty()) return Wrong(name, "does not list all of its frames");
+  return Sha256(AsBytes(content.index));
+}
+
+}  // namespace cunzheng::evidence

@@ -1,0 +1,56 @@
+// What a page showed over time (specs/capture.md, "Recording"): frames in segments, each of which names the
+// digest of the one before, so that what was recorded first is fixed by whatever is known of a later segment.
+// Pure but for the observer; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/bytes.h"
+#include "crypto/result.h"
+
+namespace cunzheng::evidence {
+
+inline constexpr size_t kRecordingSegmentsMax = 1'000;
+inline constexpr size_t kRecordingFramesMax = 36'000;
+inline constexpr uint64_t kRecordingBytesMax = 512u << 20;
+inline constexpr size_t kRecordingSegmentBytesMax = 64u << 20;
+inline constexpr uint64_t kRecordingSegmentUs = 10'000'000;
+
+struct RecordingSegment {
+  std::string frames;  // recording-000.mjpeg: JPEG pictures, one after the other
+  std::string index;   // recording-000.jsonl
+};
+// "recording-000"
+std::string RecordingName(size_t segment);
+
+class RecordingWriter {
+ public:
+  // Told of each segment's digest, which is that of its index, once it is whole.
+  using Observer = std::function<void(size_t segment, const Hash& digest)>;
+  explicit RecordingWriter(Observer observer = {}) : observer_(std::move(observer)) {}
+
+  // Times of one clock; one that goes back is held. False: a limit is reached, and the frame is left out.
+  bool Add(uint64_t time_unix_us, std::string_view jpeg);
+  // Ends the segment that is under way.
+  void Finish();
+  const std::vector<RecordingSegment>& segments() const { return segments_; }
+  uint64_t frames() const { return frames_; }
+
+ private:
+  const Observer observer_;
+  std::vector<RecordingSegment> segments_;
+  bool open_ = false;  // the last segment is under way
+  Hash previous_{};
+  uint64_t frames_ = 0, bytes_ = 0, segment_began_us_ = 0, last_us_ = 0;
+};
+
+// Checks one segment against the digest of the one before (zeros: there is none); gives its own. Adds to
+// `frames`. Errors: kInvalidValue, kDigestMismatch (a frame; or the one before).
+Result<Hash> CheckRecordingSegment(size_t segment, const Hash& previous, const RecordingSegment& content,
+                                   uint64_t* frames);
+
+}  // namespace cunzheng::evidence
