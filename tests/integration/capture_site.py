@@ -271,8 +271,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(page("<p>download</p><iframe src=/file.zip></iframe>", "downloads"))
 
     def page_file_zip(self, _):
-        self.send(b"PK-not-really" * 20, "application/zip", Content_Disposition='attachment; filename="合同.zip"; '
-                  "filename*=UTF-8''%E5%90%88%E5%90%8C.zip")
+        self.send(b"PK-not-really" * 20, "application/zip",
+                  Content_Disposition="attachment; filename*=UTF-8''%E5%90%88%E5%90%8C.zip")
 
     def page_hanging(self, _):
         self.send(page("<p>one image never comes</p><img src=/hang>", "hanging"))
