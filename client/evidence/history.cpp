@@ -27,7 +27,8 @@ std::string ReadFileName(json::ObjectReader* reader, std::string_view key) {
   return name;
 }
 
-Result<Look> LookFromJson(const json::Value& value, uint64_t number, const Hash& previous) {
+// `seen`: whether a look before did not fail.
+Result<Look> LookFromJson(const json::Value& value, uint64_t number, const Hash& previous, bool seen) {
   json::ObjectReader reader(value, "history");
   Look look;
   if (reader.Integer("number", 0, json::kIntegerMax) != number) {
@@ -45,8 +46,9 @@ Result<Look> LookFromJson(const json::Value& value, uint64_t number, const Hash&
   } else {
     look.state = static_cast<LookState>(known - std::begin(kStates));
   }
-  if ((look.state == LookState::kFirst) != (number == 0)) {
-    reader.Fail(Errc::kInvalidValue, "state", "must be first at look 0 and nowhere else");
+  if (look.state != LookState::kFailed && (look.state == LookState::kFirst) == seen) {
+    reader.Fail(Errc::kInvalidValue, "state",
+                "must be first at the first look that did not fail and nowhere else");
   }
   if (look.state == LookState::kFailed) {
     look.reason = reader.String("reason", 1, kReportTextBytesMax);
@@ -119,7 +121,7 @@ Result<History> DecodeHistory(std::string_view text) {
   if (!text.ends_with('\n'))
     return Error{Errc::kInvalidValue, "history: every line must end with a line end"};
   History history;
-  bool first = true;
+  bool first = true, seen = false;
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(line.size() + 1);
@@ -135,7 +137,8 @@ Result<History> DecodeHistory(std::string_view text) {
         return Error{Errc::kTooLarge,
                      "history: must have at most " + std::to_string(kHistoryLooksMax) + " looks"};
       }
-      ASSIGN_OR_RETURN(Look look, LookFromJson(value, history.looks.size(), history.last));
+      ASSIGN_OR_RETURN(Look look, LookFromJson(value, history.looks.size(), history.last, seen));
+      seen = seen || look.state != LookState::kFailed;
       history.looks.push_back(std::move(look));
     }
     first = false;

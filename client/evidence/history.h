@@ -16,7 +16,7 @@ namespace cunzheng::evidence {
 inline constexpr size_t kHistoryBytesMax = 64u << 20, kHistoryLooksMax = 100'000;
 
 enum class LookState {
-  kFirst,      // nothing to compare with; there is a package
+  kFirst,      // the first that did not fail; there is a package
   kChanged,    // there is a package
   kUnchanged,  // as at the last package
   kFailed,     // the page could not be captured

@@ -43,10 +43,6 @@ void History(std::string_view text) {
   if (!history) return;
   evidence::Look look;
   look.state = evidence::LookState::kFailed;
-  if (history->looks.empty()) {
-    look.state = evidence::LookState::kFirst;
-    look.package = "x.evidence.zip";
-  }
   // Whatever is accepted can be gone on with.
   const std::string more = std::string(text) + evidence::HistoryLine(text, look);
   const auto again = evidence::DecodeHistory(more);

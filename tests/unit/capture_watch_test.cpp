@@ -1,10 +1,15 @@
 // Watched pages: what counts as a change, its picture, and the history of looks.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
+#include "client/capture/page_watch.h"
 #include "client/capture/watch.h"
 #include "client/evidence/history.h"
 #include "client/evidence/png_rows.h"
+#include "client/evidence/zip.h"
 #include "crypto/digest.h"
+#include "tests/unit/temp_dir.h"
 
 namespace {
 
@@ -189,6 +194,108 @@ TEST_CASE("a history says what was seen at each look") {
   CHECK(history->looks[1] == MakeLook(LookState::kUnchanged));
   CHECK(history->looks[2] == MakeLook(LookState::kFailed));
   CHECK(history->looks[3] == MakeLook(LookState::kChanged));
+}
+
+TEST_CASE("the first look that did not fail is called the first, and no other") {
+  const auto read = [](std::vector<LookState> states) {
+    std::string text = evidence::BeginHistory("https://shop.example/", 600);
+    for (const LookState state : states) text += evidence::HistoryLine(text, MakeLook(state));
+    return evidence::DecodeHistory(text);
+  };
+  CHECK(read({LookState::kFailed, LookState::kFailed, LookState::kFirst, LookState::kChanged}));
+  CHECK_FALSE(read({LookState::kChanged}));
+  CHECK_FALSE(read({LookState::kFailed, LookState::kUnchanged}));
+  CHECK_FALSE(read({LookState::kFirst, LookState::kFirst}));
+}
+
+// What a watch reads of packages, and nothing else.
+std::string WaczOf(const TempDir& folder, const std::string& name, uint8_t grey, const std::string& dom) {
+  auto zip = evidence::ZipWriter::Create(folder / name);
+  REQUIRE(zip);
+  REQUIRE(zip->Add("evidence/screenshot.png", Png({20, 20}, grey)));
+  REQUIRE(zip->Add("evidence/dom.html", dom));
+  REQUIRE(zip->Finish(true));
+  return folder / name;
+}
+void Pack(const TempDir& folder, const std::string& wacz, const std::string& name) {
+  auto zip = evidence::ZipWriter::Create(folder / name);
+  REQUIRE(zip);
+  REQUIRE(zip->AddFile("capture.wacz", wacz));
+  REQUIRE(zip->Finish(true));
+}
+
+TEST_CASE("a watch compares each look with the last package, also after it was started anew") {
+  const TempDir folder;
+  const std::string path = folder / "shop.history.jsonl", url = "https://shop.example/";
+  const auto open = [&] {
+    auto watch = PageWatch::Open(path, url, 600);
+    REQUIRE_MESSAGE(watch, (watch ? "" : watch.error().ToString()));
+    return std::move(*watch);
+  };
+  const auto compare = [&](PageWatch* watch, uint8_t grey, const std::string& dom) {
+    auto look = watch->Compare(WaczOf(folder, "new.wacz", grey, dom), 5);
+    REQUIRE_MESSAGE(look, (look ? "" : look.error().ToString()));
+    return *look;
+  };
+  PageWatch watch = open();
+  REQUIRE(watch.RecordFailure("net::ERR_NAME_NOT_RESOLVED", 4));
+  const Look first = compare(&watch, 100, "<p>1");
+  CHECK(first.state == LookState::kFirst);
+  Pack(folder, folder / "new.wacz", "a.evidence.zip");
+  REQUIRE(watch.Record(first, "a.evidence.zip"));
+  CHECK(compare(&watch, 100, "<p>1</p>").state == LookState::kUnchanged);
+  REQUIRE(watch.Record(compare(&watch, 100, "<p>1"), ""));
+
+  PageWatch again = open();
+  CHECK(again.looks() == 3);
+  CHECK(again.last() == watch.last());
+  CHECK(compare(&again, 100, "<p>1").state == LookState::kUnchanged);
+  const Look changed = compare(&again, 200, "<p>1");
+  CHECK(changed.state == LookState::kChanged);
+  CHECK(changed.pixels_changed == 400);
+  Pack(folder, folder / "new.wacz", "b.evidence.zip");
+  REQUIRE(again.Record(changed, "b.evidence.zip"));
+  CHECK(Decode(folder.Read("b.difference.png")).size == PictureSize{20, 20});
+  CHECK(compare(&again, 200, "<p>1").state == LookState::kUnchanged);
+  CHECK(compare(&again, 200, "<p>2").state == LookState::kChanged);
+
+  const auto history = evidence::DecodeHistory(folder.Read("shop.history.jsonl"));
+  REQUIRE(history);
+  CHECK(history->looks.back().difference == "b.difference.png");
+  CHECK(history->looks.back().package_sha256 == Sha256(AsBytes(folder.Read("b.evidence.zip"))));
+}
+
+TEST_CASE("a watch goes on only with its own page and an unchanged package") {
+  const TempDir folder;
+  const std::string path = folder / "shop.history.jsonl";
+  auto watch = PageWatch::Open(path, "https://shop.example/", 600);
+  REQUIRE(watch);
+  const auto look = watch->Compare(WaczOf(folder, "new.wacz", 100, "<p>1"), 5);
+  REQUIRE(look);
+  Pack(folder, folder / "new.wacz", "a.evidence.zip");
+  REQUIRE(watch->Record(*look, "a.evidence.zip"));
+  const auto code = [](const Result<PageWatch>& opened) {
+    return opened ? Errc::kInternal : opened.error().code;
+  };
+  CHECK(code(PageWatch::Open(path, "https://other.example/", 600)) == Errc::kInvalidValue);
+  folder.Write("a.evidence.zip", folder.Read("a.evidence.zip") + "x");
+  CHECK(code(PageWatch::Open(path, "https://shop.example/", 600)) == Errc::kDigestMismatch);
+  std::filesystem::remove(folder / "a.evidence.zip");
+  CHECK(code(PageWatch::Open(path, "https://shop.example/", 600)) == Errc::kIo);
+}
+
+TEST_CASE("a capture without a screenshot cannot be compared, and the history stays as it was") {
+  const TempDir folder;
+  auto watch = PageWatch::Open(folder / "h.history.jsonl", "https://shop.example/", 600);
+  REQUIRE(watch);
+  auto zip = evidence::ZipWriter::Create(folder / "new.wacz");
+  REQUIRE(zip);
+  REQUIRE(zip->Add("evidence/dom.html", "<p>"));
+  REQUIRE(zip->Finish(true));
+  const auto look = watch->Compare(folder / "new.wacz", 5);
+  REQUIRE_FALSE(look);
+  CHECK(look.error().detail == "evidence/screenshot.png: the capture has none to compare");
+  CHECK_FALSE(std::filesystem::exists(folder / "h.history.jsonl"));
 }
 
 TEST_CASE("a history with a line taken out, changed, doubled or moved is rejected") {

@@ -126,7 +126,7 @@ def decode_operations(data):
 
 def decode_history(data):
     head, lines = _lines(data, HISTORY)
-    looks = []
+    looks, seen = [], False
     for number, (before, line) in enumerate(zip(lines, lines[1:])):
         look = jsonp.decode(line)
         state = look.get("state")
@@ -134,7 +134,7 @@ def decode_history(data):
             ("number", integer(number, number)),
             ("previous", hex32),
             ("time_unix_us", integer()),
-            ("state", one_of(*(("first",) if number == 0 else ("changed", "unchanged", "failed")))),
+            ("state", one_of("failed", *(("changed", "unchanged") if seen else ("first",)))),
         ]
         if state == "failed":
             schema.append(("reason", text(1, 1024)))
@@ -147,5 +147,6 @@ def decode_history(data):
         jsonp.check(look, schema)
         if look["previous"] != crypto.sha256(before).hex():
             raise Bad("digest_mismatch", f"previous of look {number}")
+        seen = seen or state != "failed"
         looks.append(look)
     return head, looks
