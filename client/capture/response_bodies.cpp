@@ -11,7 +11,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr int kReadBytes = 1 << 20;
+// A read is answered when it has so many bytes: of what comes drop by drop, fewer are lost at the end.
+constexpr int kReadBytes = 128;
 constexpr auto kToldWithin = std::chrono::milliseconds(1'000);
 
 // Fields of headers that speak of how a body was packed for the way: what comes out of the browser is
