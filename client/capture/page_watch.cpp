@@ -27,23 +27,19 @@ Result<std::string> ReadAttachment(const ZipReader& wacz, std::string_view name,
   return wacz.Read(*found, length_max);
 }
 
-}  // namespace
-
-Result<PageWatch::Seen> PageWatch::ReadWacz(const std::string& path) {
-  ASSIGN_OR_RETURN(auto source, evidence::OpenFileSource(path));
-  ASSIGN_OR_RETURN(const ZipReader wacz, ZipReader::Open(std::move(source)));
-  Seen seen;
-  ASSIGN_OR_RETURN(seen.picture, ReadAttachment(wacz, "screenshot.png", kPictureBytesMax));
-  ASSIGN_OR_RETURN(seen.dom, ReadAttachment(wacz, "dom.html", kDomBytesMax));
-  return seen;
-}
-
-Result<PageWatch::Seen> PageWatch::ReadPackage(const std::string& path) {
+// Of a package.
+Result<std::shared_ptr<evidence::ByteSource>> OpenWacz(const std::string& path) {
   ASSIGN_OR_RETURN(auto source, evidence::OpenFileSource(path));
   ASSIGN_OR_RETURN(const ZipReader package, ZipReader::Open(std::move(source)));
   const evidence::ZipMember* member = package.Find(evidence::kWaczMember);
   if (member == nullptr) return Error{Errc::kInvalidValue, path + ": is no package"};
-  ASSIGN_OR_RETURN(const ZipReader wacz, ZipReader::Open(package.Source(*member)));
+  return package.Source(*member);
+}
+
+}  // namespace
+
+Result<PageWatch::Seen> PageWatch::ReadWacz(std::shared_ptr<evidence::ByteSource> source) {
+  ASSIGN_OR_RETURN(const ZipReader wacz, ZipReader::Open(std::move(source)));
   Seen seen;
   ASSIGN_OR_RETURN(seen.picture, ReadAttachment(wacz, "screenshot.png", kPictureBytesMax));
   ASSIGN_OR_RETURN(seen.dom, ReadAttachment(wacz, "dom.html", kDomBytesMax));
@@ -73,16 +69,18 @@ Result<PageWatch> PageWatch::Open(const std::string& path, const std::string& ur
       std::find_if(looks.rbegin(), looks.rend(), [](const Look& look) { return !look.package.empty(); });
   if (last == looks.rend()) return watch;
   const std::string package = watch.folder_ + last->package;
-  ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(package));
-  if (digest.digests.sha256 != last->package_sha256) {
+  ASSIGN_OR_RETURN(const auto wacz, OpenWacz(package));
+  ASSIGN_OR_RETURN(const FileDigest digest, evidence::DigestSource(*wacz));
+  if (digest.digests.sha256 != last->wacz_sha256) {
     return Error{Errc::kDigestMismatch, package + ": is not the package that " + path + " names"};
   }
-  ASSIGN_OR_RETURN(watch.before_, ReadPackage(package));
+  ASSIGN_OR_RETURN(watch.before_, ReadWacz(wacz));
   return watch;
 }
 
 Result<Look> PageWatch::Compare(const std::string& wacz_path, uint64_t time_unix_us) {
-  ASSIGN_OR_RETURN(now_, ReadWacz(wacz_path));
+  ASSIGN_OR_RETURN(auto source, evidence::OpenFileSource(wacz_path));
+  ASSIGN_OR_RETURN(now_, ReadWacz(std::move(source)));
   // A page that nobody has seen before is compared with itself, so that its picture is known to be one.
   const Seen& before = before_ ? *before_ : now_;
   ASSIGN_OR_RETURN(PageChange change,
@@ -100,8 +98,9 @@ Result<Look> PageWatch::Compare(const std::string& wacz_path, uint64_t time_unix
 Result<void> PageWatch::Record(Look look, const std::string& package_name) {
   if (look.state == LookState::kUnchanged) return Append(look);
   look.package = package_name;
-  ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(folder_ + package_name));
-  look.package_sha256 = digest.digests.sha256;
+  ASSIGN_OR_RETURN(const auto wacz, OpenWacz(folder_ + package_name));
+  ASSIGN_OR_RETURN(const FileDigest digest, evidence::DigestSource(*wacz));
+  look.wacz_sha256 = digest.digests.sha256;
   if (look.state == LookState::kChanged && !difference_png_.empty()) {
     std::string name = package_name;
     if (name.ends_with(kPackageEnd)) name.resize(name.size() - kPackageEnd.size());

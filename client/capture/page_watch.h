@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "client/capture/watch.h"
 #include "client/evidence/history.h"
+#include "client/evidence/zip.h"
 #include "crypto/result.h"
 
 namespace cunzheng::capture {
@@ -40,8 +42,7 @@ class PageWatch {
     std::string picture, dom;
   };
   PageWatch() = default;
-  static Result<Seen> ReadPackage(const std::string& path);
-  static Result<Seen> ReadWacz(const std::string& path);
+  static Result<Seen> ReadWacz(std::shared_ptr<evidence::ByteSource> source);
   Result<void> Append(const evidence::Look& look);
 
   std::string path_, folder_;

@@ -59,7 +59,7 @@ Result<Look> LookFromJson(const json::Value& value, uint64_t number, const Hash&
   }
   if (look.state == LookState::kFirst || look.state == LookState::kChanged) {
     look.package = ReadFileName(&reader, "package");
-    look.package_sha256 = reader.Hex32("package_sha256");
+    look.wacz_sha256 = reader.Hex32("wacz_sha256");
   }
   if (reader.Has("difference") || reader.Has("difference_sha256")) {
     look.difference = ReadFileName(&reader, "difference");
@@ -105,7 +105,7 @@ std::string HistoryLine(std::string_view history, const Look& look) {
   }
   if (look.state == LookState::kFirst || look.state == LookState::kChanged) {
     object.emplace("package", look.package);
-    object.emplace("package_sha256", ToHex(look.package_sha256.value_or(Hash{})));
+    object.emplace("wacz_sha256", ToHex(look.wacz_sha256.value_or(Hash{})));
   }
   if (!look.difference.empty()) {
     object.emplace("difference", look.difference);

@@ -26,8 +26,8 @@ std::string_view LookStateName(LookState state);  // first, changed, unchanged, 
 struct Look {
   uint64_t time_unix_us = 0;
   LookState state = LookState::kFirst;
-  std::string package;  // file name; of kFirst and kChanged
-  std::optional<Hash> package_sha256;
+  std::string package;              // file name; of kFirst and kChanged
+  std::optional<Hash> wacz_sha256;  // of its capture.wacz: a package may get its receipt later
   std::optional<Hash> text_sha256;  // of the page's normalised text; absent: kFailed
   uint64_t pixels = 0, pixels_changed = 0;
   std::string difference;  // file name of the picture of what changed; may be empty

@@ -80,7 +80,7 @@ Look MakeLook(LookState state) {
   look.pixels = 100;
   if (state == LookState::kUnchanged) return look;
   look.package = "shop.evidence.zip";
-  look.package_sha256 = Sha256({});
+  look.wacz_sha256 = Sha256({});
   if (state == LookState::kFirst) return look;
   look.pixels_changed = 7;
   look.difference = "shop.difference.png";
@@ -254,6 +254,7 @@ TEST_CASE("a watch compares each look with the last package, also after it was s
   CHECK(changed.state == LookState::kChanged);
   CHECK(changed.pixels_changed == 400);
   Pack(folder, folder / "new.wacz", "b.evidence.zip");
+  const std::string b_wacz = folder.Read("new.wacz");
   REQUIRE(again.Record(changed, "b.evidence.zip"));
   CHECK(Decode(folder.Read("b.difference.png")).size == PictureSize{20, 20});
   CHECK(compare(&again, 200, "<p>1").state == LookState::kUnchanged);
@@ -262,7 +263,7 @@ TEST_CASE("a watch compares each look with the last package, also after it was s
   const auto history = evidence::DecodeHistory(folder.Read("shop.history.jsonl"));
   REQUIRE(history);
   CHECK(history->looks.back().difference == "b.difference.png");
-  CHECK(history->looks.back().package_sha256 == Sha256(AsBytes(folder.Read("b.evidence.zip"))));
+  CHECK(history->looks.back().wacz_sha256 == Sha256(AsBytes(b_wacz)));
 }
 
 TEST_CASE("a watch goes on only with its own page and an unchanged package") {
@@ -278,7 +279,8 @@ TEST_CASE("a watch goes on only with its own page and an unchanged package") {
     return opened ? Errc::kInternal : opened.error().code;
   };
   CHECK(code(PageWatch::Open(path, "https://other.example/", 600)) == Errc::kInvalidValue);
-  folder.Write("a.evidence.zip", folder.Read("a.evidence.zip") + "x");
+  // Another package, under the same name.
+  Pack(folder, WaczOf(folder, "other.wacz", 101, "<p>1"), "a.evidence.zip");
   CHECK(code(PageWatch::Open(path, "https://shop.example/", 600)) == Errc::kDigestMismatch);
   std::filesystem::remove(folder / "a.evidence.zip");
   CHECK(code(PageWatch::Open(path, "https://shop.example/", 600)) == Errc::kIo);

@@ -141,7 +141,7 @@ def decode_history(data):
         else:
             schema += [("text_sha256", hex32), ("pixels", integer()), ("pixels_changed", integer())]
         if state in ("first", "changed"):
-            schema += [("package", text(1, 255)), ("package_sha256", hex32)]
+            schema += [("package", text(1, 255)), ("wacz_sha256", hex32)]
         if "difference" in look:
             schema += [("difference", text(1, 255)), ("difference_sha256", hex32)]
         jsonp.check(look, schema)
