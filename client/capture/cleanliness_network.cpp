@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "client/capture/addresses.h"
 #include "client/capture/cleanliness_items.h"
 #include "client/capture/network_probes.h"
 

@@ -369,24 +369,6 @@ bool IsAddress(const std::string& host) {
   return inet_pton(AF_INET, host.c_str(), &bytes) == 1 || inet_pton(AF_INET6, host.c_str(), &bytes) == 1;
 }
 
-bool IsLocalAddress(const std::string& address) {
-  in6_addr six{};
-  uint8_t four[4] = {};
-  if (inet_pton(AF_INET6, address.c_str(), &six) == 1) {
-    const uint8_t* b = six.s6_addr;
-    if (!IN6_IS_ADDR_V4MAPPED(&six)) {
-      return IN6_IS_ADDR_LOOPBACK(&six) || IN6_IS_ADDR_UNSPECIFIED(&six) || (b[0] & 0xfe) == 0xfc ||
-             (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
-    }
-    std::copy(b + 12, b + 16, four);
-  } else if (inet_pton(AF_INET, address.c_str(), four) != 1) {
-    return false;
-  }
-  return four[0] == 0 || four[0] == 10 || four[0] == 127 || (four[0] == 169 && four[1] == 254) ||
-         (four[0] == 172 && (four[1] & 0xf0) == 16) || (four[0] == 192 && four[1] == 168) ||
-         (four[0] == 100 && (four[1] & 0xc0) == 64);
-}
-
 Result<std::string> EncodeDnsQuery(uint16_t id, std::string_view host, uint16_t type) {
   std::string query;
   AppendBe16(id, &query);

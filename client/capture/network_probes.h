@@ -24,8 +24,6 @@ inline constexpr uint16_t kDnsTypeA = 1, kDnsTypeAaaa = 28;
 std::optional<std::string> HostOfUrl(std::string_view url);
 // Whether it is an address, and no name.
 bool IsAddress(const std::string& host);
-// Loopback, private, link-local and the like: not of the public Internet. False for what is no address.
-bool IsLocalAddress(const std::string& address);
 
 // One question, recursion desired. Errors: kInvalidValue (no host name).
 Result<std::string> EncodeDnsQuery(uint16_t id, std::string_view host, uint16_t type);

@@ -285,6 +285,12 @@ void PutOutcome(const ReportInput& input, Page* page) {
              "Incomplete: something could not be kept; “Completeness” below says what."};
     style = "notice";
   }
+  if (!input.failure.empty()) {
+    // However complete the record of that is, nobody should take it for the page.
+    words = {"网页未能加载；数据包只记录了所发生的情况。",
+             "The page could not be loaded; the package records what happened instead."};
+    style = "warning";
+  }
   page->Raw("<div class=\"outcome " + std::string(style) + "\"><strong>");
   page->Text(words.zh);
   page->Raw("</strong><span class=\"en\">");
@@ -296,8 +302,8 @@ void PutOutcome(const ReportInput& input, Page* page) {
                     en = "It ended because: " + std::string(stop.en);
   page->Both({zh, en});
   if (!input.failure.empty()) {
-    const std::string failed_zh = "网页未能加载：" + input.failure,
-                      failed_en = "The page could not be loaded: " + input.failure;
+    const std::string failed_zh = "浏览器报告：" + input.failure,
+                      failed_en = "The browser says: " + input.failure;
     page->Raw("</p><p>");
     page->Both({failed_zh, failed_en});
   }
