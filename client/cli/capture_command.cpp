@@ -9,6 +9,7 @@
 
 #include "client/cli/capture_list.h"
 #include "client/cli/capture_run.h"
+#include "client/cli/capture_watch.h"
 #include "client/cli/commands.h"
 #include "client/sdk/paths.h"
 
@@ -22,7 +23,7 @@ struct CaptureCommandOptions {
   std::string list, out;
   CaptureSettings settings;
   bool json = false, verbose = false;
-  uint64_t pause_s = 2;
+  uint64_t pause_s = 2, watch_s = 0, looks = 0;
 };
 
 uint64_t Now() {
@@ -59,6 +60,13 @@ class CaptureCommand {
 Result<void> CaptureCommand::CheckUrls() const {
   if (options_.urls.empty() == options_.list.empty()) {
     return Error{Errc::kUsage, "give addresses, or --list FILE with one address a line"};
+  }
+  if (options_.watch_s != 0 && options_.urls.size() != 1) {
+    return Error{Errc::kUsage, "--watch is for one address"};
+  }
+  if (options_.looks != 0 && options_.watch_s == 0) return Error{Errc::kUsage, "--looks is for --watch"};
+  if (options_.watch_s != 0 && options_.out.ends_with(evidence::kPackageSuffix)) {
+    return Error{Errc::kUsage, "--out " + options_.out + ": a watch needs a folder"};
   }
   for (const std::string& url : options_.urls) RETURN_IF_ERROR(CheckCaptureUrl(url));
   return {};
@@ -137,7 +145,7 @@ int CaptureCommand::Run() {
   if (const auto checked = CheckUrls(); !checked) return context_.Fail(checked.error());
   const auto jobs = FindJobs();
   if (!jobs) return context_.Fail(jobs.error());
-  settings_.quiet = options_.json || (several_ && !options_.verbose);
+  settings_.quiet = options_.json || ((several_ || options_.watch_s != 0) && !options_.verbose);
   if (const auto opened = run_.Open(); !opened) {
     if (opened.error().code != Errc::kNotFound) return context_.Fail(opened.error());
     return context_.Fail(opened.error(),
@@ -149,6 +157,13 @@ int CaptureCommand::Run() {
   DepositReport report(context_, options_.json);
   report.ListItems(true);
   Result<void> end;
+  if (options_.watch_s != 0) {
+    const Job& job = jobs->front();
+    end = WatchPage({job.url, client::FolderOf(job.path), options_.watch_s, options_.looks}, context_, run_,
+                    report);
+    if (run_.offline()) report.Unreached(*run_.offline());
+    return report.Finish(end);
+  }
   for (const Job& job : *jobs) {
     end = CaptureOne(job, report);
     if (!end && !several_ && end.error().code == Errc::kUnreachable) return NoResponse(end.error());
@@ -228,6 +243,14 @@ void AddCaptureCommand(CLI::App& app, Context& context) {
                    "How long to wait for cosignatures, in seconds (default 30)")
       ->check(CLI::Range(0, 3'600))
       ->type_name("S");
+  command
+      ->add_option("--watch", options->watch_s,
+                   "Look again each S seconds; pack and deposit what has changed")
+      ->check(CLI::Range(1, 30 * 86'400))
+      ->type_name("S");
+  command->add_option("--looks", options->looks, "End a watch after so many looks")
+      ->check(CLI::Range(1, 100'000))
+      ->type_name("N");
   command->add_flag("--verbose", options->verbose, "Of several captures tell every step");
   command->add_flag("--json", options->json, "Say what was done as JSON");
   command->footer(

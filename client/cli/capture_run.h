@@ -49,6 +49,8 @@ class CaptureRun {
   // The browser first, before anything is asked of a person or of a node. Errors: kNotFound (no Chromium),
   // those of OpenDepositSession.
   Result<void> Open();
+  // Of a watch: the next captures name the history's last line.
+  void FollowHistory(const Hash& last) { history_ = last; }
   // Captures into a WACZ. Errors: those of CapturePage; kUnreachable when no response came, unless that is to
   // be recorded.
   Result<capture::CaptureSummary> Drive(const std::string& url, const std::string& wacz);
@@ -76,6 +78,7 @@ class CaptureRun {
   const Context& context_;
   std::optional<DepositSession> session_;
   std::optional<std::string> trust_;  // a hint for the package
+  std::optional<Hash> history_;
   bool stopped_ = false;
 };
 
