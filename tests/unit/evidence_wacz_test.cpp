@@ -283,7 +283,7 @@ TEST_CASE("datapackage.json has one form") {
   const std::string form =
       "invalid_value: datapackage.json: must be profile, wacz_version 1.1.1, title, software, created, "
       "mainPageUrl, "
-      "mainPageDate and resources of name, path, hash, bytes, in their one form";
+      "mainPageDate and resources of name, path, hash, bytes and, of an attachment, type, in their one form";
   CHECK(with("\"title\"", " \"title\"") == form);
   CHECK(with("1.1.1", "1.1.2") == form);
   CHECK(with("data-package", "wacz-package") == form);
