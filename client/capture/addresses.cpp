@@ -30,8 +30,9 @@ constexpr std::array<Range, 14> kLocalRanges = {{{0x00000000, 8},    // this net
                                                  {0xf0000000, 4}}};  // reserved
 
 bool IsLocalV4(uint32_t address) {
-  return std::any_of(kLocalRanges.begin(), kLocalRanges.end(),
-                     [address](const Range& range) { return (address ^ range.network) >> (32 - range.bits) == 0; });
+  return std::any_of(kLocalRanges.begin(), kLocalRanges.end(), [address](const Range& range) {
+    return (address ^ range.network) >> (32 - range.bits) == 0;
+  });
 }
 
 bool IsLocalV6(const std::array<uint8_t, 16>& a) {
@@ -41,12 +42,14 @@ bool IsLocalV6(const std::array<uint8_t, 16>& a) {
                        [](uint8_t b) { return b == 0; });
   };
   if (zeros(0, 10) && a[10] == 0xff && a[11] == 0xff) return IsLocalV4(embedded);  // mapped
-  if (zeros(0, 12)) return true;                                                   // ::, ::1, and what nobody uses
-  if (a[0] == 0x00 && a[1] == 0x64 && a[2] == 0xff && a[3] == 0x9b && zeros(4, 12)) return IsLocalV4(embedded);  // NAT64
+  if (zeros(0, 12)) return true;  // ::, ::1, and what nobody uses
+  if (a[0] == 0x00 && a[1] == 0x64 && a[2] == 0xff && a[3] == 0x9b && zeros(4, 12))
+    return IsLocalV4(embedded);        // NAT64
   if (a[0] == 0x20 && a[1] == 0x02) {  // 6to4
     return IsLocalV4((uint32_t{a[2]} << 24) | (uint32_t{a[3]} << 16) | (uint32_t{a[4]} << 8) | a[5]);
   }
-  return (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0x80) != 0) || a[0] == 0xff;  // unique local, link, site, multicast
+  return (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0x80) != 0) ||
+         a[0] == 0xff;  // unique local, link, site, multicast
 }
 
 bool IsSchemeCharacter(char c) {
@@ -68,7 +71,8 @@ Error Wrong(const std::string& rule) {
 }  // namespace
 
 Result<UrlParts> SplitUrl(std::string_view url) {
-  if (std::any_of(url.begin(), url.end(), [](char c) { return static_cast<uint8_t>(c) <= 0x20 || c == 0x7f; })) {
+  if (std::any_of(url.begin(), url.end(),
+                  [](char c) { return static_cast<uint8_t>(c) <= 0x20 || c == 0x7f; })) {
     return Wrong("must hold no white space and no control characters");
   }
   const size_t colon = url.find("://");
@@ -116,7 +120,8 @@ Result<void> CheckUrl(std::string_view url, bool allow_local) {
     return Wrong("must begin with http:// or https://");
   }
   if (parts.host.empty()) return Wrong("has no host");
-  if (!allow_local && IsLocalHost(parts.host)) return Wrong(parts.host + " is of this machine or its own network");
+  if (!allow_local && IsLocalHost(parts.host))
+    return Wrong(parts.host + " is of this machine or its own network");
   return {};
 }
 

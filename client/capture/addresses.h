@@ -1,5 +1,5 @@
-// What a capture may ask for: addresses of the web, and, unless that is wished, none of the machine's own network. Pure;
-// safe from any thread.
+// What a capture may ask for: addresses of the web, and, unless that is wished, none of the machine's own
+// network. Pure; safe from any thread.
 #pragma once
 
 #include <string>
@@ -17,10 +17,12 @@ struct UrlParts {
 // Of an absolute address such as "https://host/path". Errors: kInvalidValue.
 Result<UrlParts> SplitUrl(std::string_view url);
 
-// Whether an IPv4 or IPv6 address, in text, is one that the Internet does not route: private, loopback, link-local,
-// shared, multicast, reserved, also where IPv6 embeds such an IPv4 address. What is no address is not.
+// Whether an IPv4 or IPv6 address, in text, is one that the Internet does not route: private, loopback,
+// link-local, shared, multicast, reserved, also where IPv6 embeds such an IPv4 address. What is no address is
+// not.
 bool IsLocalAddress(std::string_view ip);
-// Whether the host is such an address, or a name that never stands for any other ("localhost", "printer.local").
+// Whether the host is such an address, or a name that never stands for any other ("localhost",
+// "printer.local").
 bool IsLocalHost(std::string_view host);
 
 // Whether a browser may ask for it: http, https, ws and wss alone; not of a local host unless `allow_local`.

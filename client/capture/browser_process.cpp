@@ -21,6 +21,11 @@
 namespace cunzheng::capture {
 namespace {
 
+// Among them: an address is asked for as it was given, without a try by HTTPS or a warning before.
+constexpr char kDisabledFeatures[] =
+    "--disable-features=Translate,OptimizationHints,MediaRouter,HttpsUpgrades,HttpsFirstBalancedMode,"
+    "HttpsFirstBalancedModeAutoEnable,HttpsFirstModeV2";
+
 namespace fs = std::filesystem;
 
 constexpr std::array<const char*, 3> kPrograms = {"chromium", "chromium-browser", "google-chrome"};
@@ -54,7 +59,8 @@ std::string ReadProc(const std::string& pid, const char* file) {
   return text;
 }
 
-// The process group of a line of /proc/PID/stat: "PID (NAME) STATE PARENT GROUP …", where NAME may hold anything.
+// The process group of a line of /proc/PID/stat: "PID (NAME) STATE PARENT GROUP …", where NAME may hold
+// anything.
 pid_t GroupOf(const std::string& stat) {
   const size_t name_end = stat.rfind(')');
   int parent = 0, group = 0;
@@ -129,30 +135,16 @@ Result<std::unique_ptr<BrowserProcess>> BrowserProcess::Start(const BrowserOptio
   if (mkdtemp(profile.data()) == nullptr) return IoError(profile);
   browser->profile_ = profile;
 
-  browser->command_ = {browser->program_,
-                       "--remote-debugging-pipe",
-                       "--user-data-dir=" + profile + "/profile",
-                       "--window-size=" + std::to_string(options.width) + "," + std::to_string(options.height),
-                       "--no-first-run",
-                       "--no-default-browser-check",
-                       "--disable-background-networking",
-                       "--disable-breakpad",
-                       "--disable-component-update",
-                       "--disable-default-apps",
-                       "--disable-domain-reliability",
-                       "--disable-extensions",
-                       "--disable-quic",
-                       "--disable-sync",
-                       "--disable-gpu",
-                       "--no-pings",
-                       // An address is asked for as it was given, without a try by HTTPS or a warning before.
-                       "--disable-features=Translate,OptimizationHints,MediaRouter,HttpsUpgrades,"
-                       "HttpsFirstBalancedMode,HttpsFirstBalancedModeAutoEnable,HttpsFirstModeV2",
-                       // What peers tell each other past HTTP could not be recorded.
-                       "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-                       "--password-store=basic",
-                       "--use-mock-keychain",
-                       "--mute-audio"};
+  browser->command_ = {
+      browser->program_, "--remote-debugging-pipe", "--user-data-dir=" + profile + "/profile",
+      "--window-size=" + std::to_string(options.width) + "," + std::to_string(options.height),
+      "--no-first-run", "--no-default-browser-check", "--disable-background-networking", "--disable-breakpad",
+      "--disable-component-update", "--disable-default-apps", "--disable-domain-reliability",
+      "--disable-extensions", "--disable-quic", "--disable-sync", "--disable-gpu", "--no-pings",
+      kDisabledFeatures,
+      // What peers tell each other past HTTP could not be recorded.
+      "--force-webrtc-ip-handling-policy=disable_non_proxied_udp", "--password-store=basic",
+      "--use-mock-keychain", "--mute-audio"};
   std::vector<std::string>& command = browser->command_;
   if (options.headless) command.emplace_back("--headless");
   if (!options.sandbox) command.emplace_back("--no-sandbox");
@@ -160,8 +152,9 @@ Result<std::unique_ptr<BrowserProcess>> BrowserProcess::Start(const BrowserOptio
   command.insert(command.end(), options.arguments.begin(), options.arguments.end());
   command.emplace_back("about:blank");
   // Nothing of the person's own settings but what a browser cannot do without.
-  std::vector<std::string> environment = {"HOME=" + profile, "PATH=/usr/local/bin:/usr/bin:/bin", "TMPDIR=" + profile,
-                                          "LANG=" + EnvOr("LANG", "C.UTF-8"), "TZ=" + EnvOr("TZ", "")};
+  std::vector<std::string> environment = {"HOME=" + profile, "PATH=/usr/local/bin:/usr/bin:/bin",
+                                          "TMPDIR=" + profile, "LANG=" + EnvOr("LANG", "C.UTF-8"),
+                                          "TZ=" + EnvOr("TZ", "")};
   for (const char* name : {"DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XAUTHORITY"}) {
     if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
   }
@@ -254,7 +247,8 @@ uint64_t BrowserProcess::MemoryBytes() const {
 uint64_t BrowserProcess::ProfileBytes() const {
   uint64_t bytes = 0;
   std::error_code failed, gone;
-  for (fs::recursive_directory_iterator it(profile_, failed), end; !failed && it != end; it.increment(failed)) {
+  for (fs::recursive_directory_iterator it(profile_, failed), end; !failed && it != end;
+       it.increment(failed)) {
     if (!it->is_regular_file(gone)) continue;
     const auto size = it->file_size(gone);
     if (!gone) bytes += size;

@@ -22,8 +22,8 @@ struct BrowserOptions {
 
 class BrowserProcess {
  public:
-  // The thread that calls this must outlive the browser, which is ended with it. Errors: kNotFound (no Chromium), kIo,
-  // kUsage (no display for a visible one).
+  // The thread that calls this must outlive the browser, which is ended with it. Errors: kNotFound (no
+  // Chromium), kIo, kUsage (no display for a visible one).
   static Result<std::unique_ptr<BrowserProcess>> Start(const BrowserOptions& options);
   ~BrowserProcess();  // ends all its processes and removes the profile
 
@@ -31,7 +31,8 @@ class BrowserProcess {
   const std::string& program() const { return program_; }
   const std::vector<std::string>& command() const { return command_; }
   const std::string& profile() const { return profile_; }
-  // What really runs, once it does: `program` may be a script that adds arguments of its own. Empty: it has ended.
+  // What really runs, once it does: `program` may be a script that adds arguments of its own. Empty: it has
+  // ended.
   std::string Executable() const;
   std::vector<std::string> RealCommand() const;
   // Memory of all its processes, without what they share with files; and what the profile's files take.

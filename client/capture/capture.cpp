@@ -93,7 +93,7 @@ Result<void> AddExchanges(const std::vector<Exchange>& exchanges, evidence::Wacz
                           OperationSteps* steps) {
   for (const Exchange& exchange : exchanges) {
     for (const evidence::WarcRecord& record : ExchangeRecords(exchange)) {
-      const auto added = wacz->AddRecord(record);
+      auto added = wacz->AddRecord(record);
       if (added) continue;
       // An address or header beyond what a record can hold is told, and costs this record alone.
       if (added.error().code != Errc::kTooLarge && added.error().code != Errc::kInvalidValue) return added;
@@ -114,8 +114,11 @@ Result<void> AddPictures(const PageResult& page, Contents* contents, OperationSt
   if (!page.tiles.empty()) {
     auto whole = evidence::StitchTiles(page.tiles.size(),
                                        [&](size_t i) -> Result<std::string> { return page.tiles[i].png; });
-    if (whole) stitched = std::move(whole).value();
-    if (!whole) steps->Note("missed", "screenshot.png: " + whole.error().detail);
+    if (whole) {
+      stitched = std::move(whole).value();
+    } else {
+      steps->Note("missed", "screenshot.png: " + whole.error().detail);
+    }
   }
   RETURN_IF_ERROR(contents->AttachOrMiss("screenshot.png", stitched));
   RETURN_IF_ERROR(contents->AttachOrMiss("page.pdf", page.pdf));
@@ -205,9 +208,10 @@ class Capture {
     const evidence::CompletenessReport completeness =
         MakeCompleteness(summary_.url, page_.final_url, page_.stopped, recorder.exchanges(),
                          recorder.remarks(), options_.exchanges, contents->missing());
-    summary_.outcome = page_.partial             ? Outcome::kPartial
-                       : completeness.Complete() ? Outcome::kComplete
-                                                 : Outcome::kIncomplete;
+    const bool complete = completeness.Complete() && page_.failure.empty();
+    summary_.outcome = page_.partial ? Outcome::kPartial
+                       : complete    ? Outcome::kComplete
+                                     : Outcome::kIncomplete;
     std::optional<Hash> account;
     if (!options_.operator_account.empty()) {
       ASSIGN_OR_RETURN(account, HashFromHex(options_.operator_account));

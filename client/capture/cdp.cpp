@@ -26,8 +26,8 @@ json::string_view View(std::string_view text) {
   return {text.data(), text.size()};
 }
 
-// Pages may hold halves of surrogate pairs, which DevTools passes on as escapes and no JSON parser need accept: each
-// becomes U+FFFD.
+// Pages may hold halves of surrogate pairs, which DevTools passes on as escapes and no JSON parser need
+// accept: each becomes U+FFFD.
 void MendSurrogates(std::string* text) {
   const auto unit_at = [text](size_t at) -> unsigned {
     unsigned unit = 0;
@@ -35,7 +35,8 @@ void MendSurrogates(std::string* text) {
     const auto [end, status] = std::from_chars(text->data() + at + 2, text->data() + at + 6, unit, 16);
     return status == std::errc() && end == text->data() + at + 6 ? unit : 0;
   };
-  for (size_t at = text->find('\\'); at != std::string::npos && at + 1 < text->size(); at = text->find('\\', at)) {
+  for (size_t at = text->find('\\'); at != std::string::npos && at + 1 < text->size();
+       at = text->find('\\', at)) {
     const unsigned unit = unit_at(at);
     if (unit == 0) {
       at += 2;
@@ -82,7 +83,8 @@ void Cdp::Send(const std::string& session, std::string_view method, json::object
 Result<json::object> Cdp::Call(const std::string& session, std::string_view method, json::object params,
                                std::chrono::milliseconds timeout) {
   std::optional<Result<json::object>> answer;
-  Send(session, method, std::move(params), [&answer](Result<json::object> result) { answer = std::move(result); });
+  Send(session, method, std::move(params),
+       [&answer](Result<json::object> result) { answer = std::move(result); });
   const uint64_t id = last_id_;
   const auto ran = Run(Clock::now() + timeout, [&] { return answer.has_value(); });
   if (answer) return *std::move(answer);
@@ -159,8 +161,8 @@ void Cdp::PassOver() {
   if (!passing_over_ && incoming_.starts_with(kBegin)) {
     uint64_t id = 0;
     std::from_chars(incoming_.data() + kBegin.size(), incoming_.data() + incoming_.size(), id);
-    Answered(id, Error{Errc::kTooLarge, "browser: its answer is over " + std::to_string(kCdpMessageBytesMax >> 20) +
-                                            " MiB"});
+    Answered(id, Error{Errc::kTooLarge,
+                       "browser: its answer is over " + std::to_string(kCdpMessageBytesMax >> 20) + " MiB"});
   }
   passing_over_ = true;
   incoming_.clear();

@@ -1,5 +1,6 @@
-// The Chrome DevTools Protocol over a pipe (--remote-debugging-pipe): JSON messages, each ended by a zero byte, on two
-// descriptors of the browser process, so that there is no port which another process could drive the browser by.
+// The Chrome DevTools Protocol over a pipe (--remote-debugging-pipe): JSON messages, each ended by a zero
+// byte, on two descriptors of the browser process, so that there is no port which another process could drive
+// the browser by.
 //
 // One thread; callbacks run inside Run and Call.
 #pragma once
@@ -41,15 +42,16 @@ class Cdp {
   // Asked after each message and each 50 ms, in Call too; the error that it returns ends Run or Call.
   void OnTick(std::function<Result<void>()> guard) { on_tick_ = std::move(guard); }
 
-  // Sends a command; `done`, which may be empty, is told its result, or kUnreachable when the browser has gone. Errors of
-  // the protocol are kInvalidValue with its own words.
-  void Send(const std::string& session, std::string_view method, boost::json::object params, Answer done = {});
+  // Sends a command; `done`, which may be empty, is told its result, or kUnreachable when the browser has
+  // gone. Errors of the protocol are kInvalidValue with its own words.
+  void Send(const std::string& session, std::string_view method, boost::json::object params,
+            Answer done = {});
   // The same, and runs until the answer is there. Errors: also kTimeout; kTooLarge, for an answer over
   // kCdpMessageBytesMax; the guard's.
-  Result<boost::json::object> Call(const std::string& session, std::string_view method, boost::json::object params,
-                                   std::chrono::milliseconds timeout);
-  // Handles what comes until `until`, or `stop` says true; it is asked as the guard is. Errors: kUnreachable (the
-  // browser has gone, or what it says is no message); the guard's.
+  Result<boost::json::object> Call(const std::string& session, std::string_view method,
+                                   boost::json::object params, std::chrono::milliseconds timeout);
+  // Handles what comes until `until`, or `stop` says true; it is asked as the guard is. Errors: kUnreachable
+  // (the browser has gone, or what it says is no message); the guard's.
   Result<void> Run(Clock::time_point until, const std::function<bool()>& stop);
   // Nobody is told of the answers to what was sent so far; for whoever goes away before the browser does.
   void Forget() { waiting_.clear(); }

@@ -62,9 +62,9 @@ void PutHeaders(const HttpHeaders& headers, bool body_follows, std::string* out)
 }
 
 std::string ResponseBlock(const Exchange& exchange) {
-  std::string block = "HTTP/1.1 " + std::to_string(std::clamp(exchange.status, 100, 999));
-  if (!exchange.status_text.empty()) block += " " + OneLine(exchange.status_text);
-  block += "\r\n";
+  // The space before an empty reason belongs there (RFC 9112, section 4).
+  std::string block = "HTTP/1.1 " + std::to_string(std::clamp(exchange.status, 100, 999)) + " ";
+  block += OneLine(exchange.status_text) + "\r\n";
   const bool body_due = exchange.body_state != BodyState::kNone;
   PutHeaders(exchange.response_headers, body_due, &block);
   if (body_due) block += "content-length: " + std::to_string(exchange.body.size()) + "\r\n";

@@ -51,15 +51,16 @@ std::optional<std::string> RequestBodyOf(const json::object& request) {
 }
 
 bool IsOfNetwork(std::string_view url) {
-  for (const std::string_view scheme : {"data:", "blob:", "about:", "chrome:", "chrome-error:", "chrome-extension:", "devtools:"}) {
+  for (const std::string_view scheme :
+       {"data:", "blob:", "about:", "chrome:", "chrome-error:", "chrome-extension:", "devtools:"}) {
     if (url.starts_with(scheme)) return false;
   }
   return true;
 }
 
 bool HasNoBody(const Exchange& exchange) {
-  return exchange.method == "HEAD" || exchange.status == 204 || exchange.status == 205 || exchange.status == 304 ||
-         exchange.status < 200 || IsRedirect(exchange.status);
+  return exchange.method == "HEAD" || exchange.status == 204 || exchange.status == 205 ||
+         exchange.status == 304 || exchange.status < 200 || IsRedirect(exchange.status);
 }
 
 }  // namespace
@@ -89,8 +90,9 @@ ExchangeRecorder::ExchangeRecorder(Cdp* cdp, ExchangeLimits limits, Allowed allo
 
 void ExchangeRecorder::Attach(const std::string& session) {
   // Bodies are taken as they come; the browser need keep none.
-  cdp_->Send(session, "Network.enable",
-             {{"maxTotalBufferSize", 0}, {"maxResourceBufferSize", 0}, {"maxPostDataSize", kRequestBodyBytesMax}});
+  cdp_->Send(
+      session, "Network.enable",
+      {{"maxTotalBufferSize", 0}, {"maxResourceBufferSize", 0}, {"maxPostDataSize", kRequestBodyBytesMax}});
   cdp_->Send(session, "Network.setCacheDisabled", {{"cacheDisabled", true}});
   cdp_->Send(session, "Network.setBypassServiceWorker", {{"bypass", true}});
   cdp_->Send(session, "Fetch.enable",
@@ -144,13 +146,15 @@ void ExchangeRecorder::RequestWillBeSent(const CdpEvent& event) {
   std::optional<HttpHeaders> sent_already;
   if (Exchange* before = Find(id); before != nullptr && params.contains("redirectResponse")) {
     const bool has_extra = FlagOf(params, "redirectHasExtraInfo");
-    // A redirect that never left the browser had no headers on the wire: those that were told are this request's.
+    // A redirect that never left the browser had no headers on the wire: those that were told are this
+    // request's.
     if (!has_extra && requests_[id].has_request_headers) sent_already = before->request_headers;
     ResponseReceived(before, ObjectOf(params, "redirectResponse"), has_extra);
     before->body_state = BodyState::kNone;
     before->internal = !has_extra && before->remote_ip.empty();
     Finish(before);
-    if (url.starts_with("http://") && before->url.starts_with("https://")) Say("downgrade", before->url + " -> " + url);
+    if (url.starts_with("http://") && before->url.starts_with("https://"))
+      Say("downgrade", before->url + " -> " + url);
   }
   if (!IsOfNetwork(url)) {
     requests_.erase(id);
@@ -242,7 +246,8 @@ void ExchangeRecorder::Take(const CdpEvent& event) {
   if (method == "Fetch.authRequired") {
     Say("auth_required", TextOf(ObjectOf(event.params, "request"), "url"));
     cdp_->Send(event.session, "Fetch.continueWithAuth",
-               {{"requestId", TextOf(event.params, "requestId")}, {"authChallengeResponse", {{"response", "CancelAuth"}}}});
+               {{"requestId", TextOf(event.params, "requestId")},
+                {"authChallengeResponse", {{"response", "CancelAuth"}}}});
     return;
   }
   if (!method.starts_with("Network.")) return;
@@ -264,7 +269,8 @@ void ExchangeRecorder::Take(const CdpEvent& event) {
         exchange->body_reason = "from the page's memory: the same address was recorded before";
       } else {
         exchange->body_state = BodyState::kMissed;
-        exchange->body_reason = exchange->from_cache ? "from the browser's cache" : "not offered to the recorder";
+        exchange->body_reason =
+            exchange->from_cache ? "from the browser's cache" : "not offered to the recorder";
       }
     }
     Finish(exchange);
@@ -312,9 +318,11 @@ void ExchangeRecorder::Socket(const CdpEvent& event) {
     const std::string why = TextOf(params, "errorMessage");
     if (!socket->finished) socket->failure = why;
     SocketEnded(socket, UnixUs(), why);
-  } else if (event.method == "Network.webSocketFrameSent" || event.method == "Network.webSocketFrameReceived") {
+  } else if (event.method == "Network.webSocketFrameSent" ||
+             event.method == "Network.webSocketFrameReceived") {
     const json::object& response = ObjectOf(params, "response");
-    SocketFrame frame{UnixUs(), event.method.ends_with("Sent"), static_cast<int>(NumberOf(response, "opcode")), {}};
+    SocketFrame frame{
+        UnixUs(), event.method.ends_with("Sent"), static_cast<int>(NumberOf(response, "opcode")), {}};
     frame.payload = TextOf(response, "payloadData");
     if (frame.opcode != 1) {
       if (const auto bytes = FromBase64(frame.payload)) frame.payload = AsText(*bytes);

@@ -1,5 +1,5 @@
-// What a browser asked for and what came back: every exchange of every target, with its own connection's facts, and
-// its body as the network gave it, taken before the page could see it.
+// What a browser asked for and what came back: every exchange of every target, with its own connection's
+// facts, and its body as the network gave it, taken before the page could see it.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -20,7 +20,7 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 // How much of a body there is.
 enum class BodyState {
-  kNone,       // none was due: a redirect, 204, 304, HEAD, a failure
+  kNone,  // none was due: a redirect, 204, 304, HEAD, a failure
   kWhole,
   kCutLength,  // the limit on a body or on all of them
   kCutTime,    // it went on and on
@@ -30,8 +30,9 @@ enum class BodyState {
 // A message on a WebSocket.
 struct SocketFrame {
   uint64_t time_unix_us = 0;
-  bool sent = false;   // by the page
-  int opcode = 0;      // RFC 6455: 1 text, 2 binary; -1: not a frame but an error, or the end, which `payload` names
+  bool sent = false;  // by the page
+  int opcode =
+      0;  // RFC 6455: 1 text, 2 binary; -1: not a frame but an error, or the end, which `payload` names
   std::string payload;  // text, or bytes
 };
 
@@ -39,23 +40,23 @@ struct Exchange {
   std::string session, request_id;  // CDP's
   uint64_t number = 0;              // in the order of the requests
   std::string url, method, resource_type, initiator;
-  uint64_t time_unix_us = 0;        // when the request began
+  uint64_t time_unix_us = 0;  // when the request began
   HttpHeaders request_headers;
   std::optional<std::string> request_body;
   // Of the response; status 0: none came.
   int status = 0;
   std::string status_text, protocol, remote_ip, mime_type;
   uint16_t remote_port = 0;
-  uint64_t connection = 0;          // CDP's id
+  uint64_t connection = 0;  // CDP's id
   HttpHeaders response_headers;
   bool from_cache = false, from_service_worker = false;
-  boost::json::object security;     // CDP's securityDetails; empty without TLS
+  boost::json::object security;  // CDP's securityDetails; empty without TLS
   std::string body;
   BodyState body_state = BodyState::kNone;
   std::string body_reason;
-  std::string failure;              // "net::ERR_CERT_AUTHORITY_INVALID"
+  std::string failure;  // "net::ERR_CERT_AUTHORITY_INVALID"
   bool finished = false;
-  bool internal = false;            // the browser answered itself: a redirect to HTTPS by HSTS, a page's memory
+  bool internal = false;  // the browser answered itself: a redirect to HTTPS by HSTS, a page's memory
   std::vector<SocketFrame> frames;  // of a WebSocket, whose handshake the rest of this is
   uint64_t frames_left_out = 0;     // over the limits
 };
@@ -64,7 +65,7 @@ struct ExchangeLimits {
   size_t body_bytes_max = 64u << 20;
   size_t total_bytes_max = 1u << 30;
   size_t exchanges_max = 20'000;
-  std::chrono::milliseconds body_within{30'000};  // from the response's header
+  std::chrono::milliseconds body_within{30'000};            // from the response's header
   size_t frames_max = 10'000, frame_bytes_max = 16u << 20;  // of all WebSockets together
 };
 
@@ -76,8 +77,8 @@ struct Remark {
 
 class ExchangeRecorder {
  public:
-  // Whether the browser may ask for that address at all (CheckUrl), or why not; and whether what a connection to the
-  // machine's own network answered may be seen (IsLocalAddress).
+  // Whether the browser may ask for that address at all (CheckUrl), or why not; and whether what a connection
+  // to the machine's own network answered may be seen (IsLocalAddress).
   using Allowed = std::function<Result<void>(const std::string& url)>;
   ExchangeRecorder(Cdp* cdp, ExchangeLimits limits, Allowed allowed, bool allow_local);
 
@@ -110,8 +111,8 @@ class ExchangeRecorder {
     std::string stream;          // of a body without end, which comes in pieces
     boost::json::object paused;  // the event, for fulfilling such a one
   };
-  // What CDP tells of a request, under the id that its redirects share. Headers as they went over the wire come in events
-  // of their own, before or after the others, in the order of the redirects.
+  // What CDP tells of a request, under the id that its redirects share. Headers as they went over the wire
+  // come in events of their own, before or after the others, in the order of the redirects.
   struct Request {
     std::optional<size_t> current;
     bool has_request_headers = false;  // `current` has

@@ -16,7 +16,8 @@ namespace {
 namespace json = boost::json;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kAliveWithin{5'000}, kMemoryEvery{500}, kProfileEvery{2'000}, kMemoryFreedWithin{3'000};
+constexpr milliseconds kAliveWithin{5'000}, kMemoryEvery{500}, kProfileEvery{2'000},
+    kMemoryFreedWithin{3'000};
 constexpr size_t kStepsMax = 20'000;
 constexpr uint32_t kDownloadsMax = 100, kScrollStep = 800, kWidthMax = 5'000;
 constexpr size_t kOriginsMax = 200;
@@ -36,7 +37,10 @@ json::object AutoAttach() {
     filter.push_back(json::object{{"type", type}, {"exclude", true}});
   }
   filter.push_back(json::object());
-  return {{"autoAttach", true}, {"waitForDebuggerOnStart", true}, {"flatten", true}, {"filter", std::move(filter)}};
+  return {{"autoAttach", true},
+          {"waitForDebuggerOnStart", true},
+          {"flatten", true},
+          {"filter", std::move(filter)}};
 }
 
 }  // namespace
@@ -50,8 +54,9 @@ void OperationSteps::Note(const std::string& what, const std::string& detail) {
   if (observer_) observer_(list_.back());
 }
 
-PageCapture::PageCapture(BrowserProcess* browser, const PageLimits& limits, const ExchangeLimits& exchange_limits,
-                         const PageOptions& options, OperationSteps* steps, std::function<bool()> stop)
+PageCapture::PageCapture(BrowserProcess* browser, const PageLimits& limits,
+                         const ExchangeLimits& exchange_limits, const PageOptions& options,
+                         OperationSteps* steps, std::function<bool()> stop)
     : browser_(browser),
       cdp_(browser->cdp()),
       limits_(limits),
@@ -60,7 +65,8 @@ PageCapture::PageCapture(BrowserProcess* browser, const PageLimits& limits, cons
       stop_(std::move(stop)),
       recorder_(
           &browser->cdp(), exchange_limits,
-          [local = options.allow_local](const std::string& url) { return CheckUrl(url, local); }, options.allow_local) {
+          [local = options.allow_local](const std::string& url) { return CheckUrl(url, local); },
+          options.allow_local) {
   cdp_.OnEvent([this](const CdpEvent& event) { Take(event); });
   cdp_.OnTick([this] { return Guard(); });
 }
@@ -94,7 +100,8 @@ Result<void> PageCapture::Guard() {
       Stop("exchange_limit", std::to_string(recorder_.exchanges().size()));
     }
     if (stop_()) End("interrupted");
-    if (now - began_ > limits_.total_within) End("time_limit", std::to_string(limits_.total_within.count()) + " ms");
+    if (now - began_ > limits_.total_within)
+      End("time_limit", std::to_string(limits_.total_within.count()) + " ms");
     if (now >= memory_next_) WatchMemory();
     if (now >= profile_next_) WatchProfile();
   }
@@ -174,7 +181,8 @@ void PageCapture::Take(const CdpEvent& event) {
   }
 }
 
-// Frames of other sites, workers, windows that the page opens: each is recorded before it runs its first line.
+// Frames of other sites, workers, windows that the page opens: each is recorded before it runs its first
+// line.
 void PageCapture::Attached(const CdpEvent& event) {
   const std::string session = TextOf(event.params, "sessionId");
   const json::object& info = ObjectOf(event.params, "targetInfo");
@@ -218,7 +226,8 @@ void PageCapture::Navigated(const json::object& frame) {
   loaded_ = false;
   if (++navigations_ <= limits_.navigations_max) {
     const std::string failed = TextOf(frame, "unreachableUrl");
-    steps_->Note("navigated", failed.empty() ? TextOf(frame, "url") : "to the browser's own page about " + failed);
+    steps_->Note("navigated",
+                 failed.empty() ? TextOf(frame, "url") : "to the browser's own page about " + failed);
   }
   if (navigations_ == limits_.navigations_max) {
     over_ = true;
@@ -234,8 +243,8 @@ void PageCapture::BeAPhone(const std::string& session, const std::string& type) 
       at == std::string::npos ? "" : user_agent_.substr(at + 7, user_agent_.find(' ', at) - at - 7);
   const std::string major = version.substr(0, version.find('.'));
   const json::array brands{json::object{{"brand", "Chromium"}, {"version", major}}};
-  result_.user_agent = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/" + version +
-                       " Mobile Safari/537.36";
+  result_.user_agent = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/" +
+                       version + " Mobile Safari/537.36";
   cdp_.Send(session, "Network.setUserAgentOverride",
             {{"userAgent", result_.user_agent},
              {"platform", "Linux armv81"},
@@ -273,8 +282,9 @@ Result<json::object> PageCapture::Ask(std::string_view method, json::object para
 }
 
 Result<json::value> PageCapture::Evaluate(const std::string& expression) {
-  ASSIGN_OR_RETURN(const json::object answer,
-                   Ask("Runtime.evaluate", {{"expression", expression}, {"returnByValue", true}, {"timeout", 10'000}}));
+  ASSIGN_OR_RETURN(
+      const json::object answer,
+      Ask("Runtime.evaluate", {{"expression", expression}, {"returnByValue", true}, {"timeout", 10'000}}));
   const json::object& result = ObjectOf(answer, "result");
   const auto* value = result.if_contains("value");
   if (value == nullptr) return Error{Errc::kInvalidValue, "browser: no value: " + json::serialize(result)};
@@ -296,18 +306,20 @@ bool PageCapture::Settle(milliseconds within) {
 }
 
 Result<void> PageCapture::Open() {
-  ASSIGN_OR_RETURN(const json::object version, cdp_.Call("", "Browser.getVersion", {}, limits_.answer_within));
+  ASSIGN_OR_RETURN(const json::object version,
+                   cdp_.Call("", "Browser.getVersion", {}, limits_.answer_within));
   result_.browser_version = TextOf(version, "product");
   result_.user_agent = user_agent_ = TextOf(version, "userAgent");
   const std::string command = json::serialize(json::value_from(browser_->RealCommand()));
   steps_->Note("browser", result_.browser_version + "\n" + browser_->Executable() + "\n" + command);
-  RETURN_IF_ERROR(cdp_.Call("", "Browser.setDownloadBehavior", {{"behavior", "deny"}, {"eventsEnabled", true}},
-                            limits_.answer_within));
+  RETURN_IF_ERROR(cdp_.Call("", "Browser.setDownloadBehavior",
+                            {{"behavior", "deny"}, {"eventsEnabled", true}}, limits_.answer_within));
   RETURN_IF_ERROR(cdp_.Call("", "Target.setAutoAttach", AutoAttach(), limits_.answer_within));
   ASSIGN_OR_RETURN(const json::object made,
                    cdp_.Call("", "Target.createTarget", {{"url", "about:blank"}}, limits_.answer_within));
   target_ = TextOf(made, "targetId");
-  RETURN_IF_ERROR(cdp_.Run(Clock::now() + limits_.answer_within, [this] { return targets_.contains(target_); }));
+  RETURN_IF_ERROR(
+      cdp_.Run(Clock::now() + limits_.answer_within, [this] { return targets_.contains(target_); }));
   if (!targets_.contains(target_)) return Error{Errc::kTimeout, "browser: no page came"};
   session_ = targets_[target_];
   ASSIGN_OR_RETURN(const json::object metrics, Ask("Page.getLayoutMetrics"));
@@ -363,7 +375,8 @@ void PageCapture::Scroll() {
     const bool settled = Settle(std::max(limits_.quiet * 4, milliseconds(2'000)));
     const auto grown = Ask("Page.getLayoutMetrics");
     if (!grown || NumberOf(ObjectOf(*grown, "cssContentSize"), "height") <= height) {
-      steps_->Note("scrolled", std::to_string(static_cast<uint64_t>(height)) + (settled ? "" : ", not settled"));
+      steps_->Note("scrolled",
+                   std::to_string(static_cast<uint64_t>(height)) + (settled ? "" : ", not settled"));
       break;
     }
   }
@@ -371,8 +384,8 @@ void PageCapture::Scroll() {
   Pause(milliseconds(300));
 }
 
-void PageCapture::TakeText(const std::string& name, std::string_view method, json::object params, std::string_view key,
-                           bool base64, std::string* out) {
+void PageCapture::TakeText(const std::string& name, std::string_view method, json::object params,
+                           std::string_view key, bool base64, std::string* out) {
   const auto answer = Ask(method, std::move(params));
   if (!answer) return steps_->Note("missed", name + ": " + answer.error().detail);
   *out = TextOf(*answer, key);
@@ -388,7 +401,9 @@ void PageCapture::Picture() {
   const auto metrics = Ask("Page.getLayoutMetrics");
   if (!metrics) return steps_->Note("missed", "screenshot: " + metrics.error().detail);
   const json::object& content = ObjectOf(*metrics, "cssContentSize");
-  const auto whole = [&](std::string_view key) { return static_cast<uint32_t>(std::ceil(NumberOf(content, key))); };
+  const auto whole = [&](std::string_view key) {
+    return static_cast<uint32_t>(std::ceil(NumberOf(content, key)));
+  };
   result_.width = std::clamp(whole("width"), 1U, kWidthMax);
   result_.height = std::clamp(whole("height"), 1U, limits_.height_max);
   if (whole("height") > result_.height) Stop("height_limit", std::to_string(whole("height")));
@@ -399,7 +414,8 @@ void PageCapture::Picture() {
     TakeText("tile " + std::to_string(tile.y) + "+" + std::to_string(tile.height), "Page.captureScreenshot",
              {{"format", "png"},
               {"captureBeyondViewport", true},
-              {"clip", {{"x", 0}, {"y", tile.y}, {"width", result_.width}, {"height", tile.height}, {"scale", 1}}}},
+              {"clip",
+               {{"x", 0}, {"y", tile.y}, {"width", result_.width}, {"height", tile.height}, {"scale", 1}}}},
              "data", true, &tile.png);
     if (tile.png.empty()) break;
     result_.tiles.push_back(std::move(tile));
@@ -456,12 +472,13 @@ Result<PageResult> PageCapture::Run(const std::string& url) {
     TakeText("page.mhtml", "Page.captureSnapshot", {{"format", "mhtml"}}, "data", false, &result_.mhtml);
     TakeCertificates();
     // Last, since it lays the page out anew.
-    TakeText("page.pdf", "Page.printToPDF", {{"printBackground", true}, {"preferCSSPageSize", true}}, "data", true,
-             &result_.pdf);
+    TakeText("page.pdf", "Page.printToPDF", {{"printBackground", true}, {"preferCSSPageSize", true}}, "data",
+             true, &result_.pdf);
   }
   if (cdp_.gone()) Stop("browser_ended", browser_->Complaints());
   Stop("settled");
-  constexpr std::array kWhole = {"settled", "failed", "download", "load_limit", "scroll_limit", "height_limit"};
+  constexpr std::array kWhole = {"settled",    "failed",       "download",
+                                 "load_limit", "scroll_limit", "height_limit"};
   result_.partial = std::find(kWhole.begin(), kWhole.end(), result_.stopped) == kWhole.end();
   steps_->Note("done", result_.stopped);
   return std::move(result_);

@@ -1,5 +1,6 @@
-// One page, from its address to what a person would have seen: loaded, scrolled to its end, settled, pictured. Logs what
-// it does and why it stops. Whatever a page does, it is bounded in time, memory, disk and number.
+// One page, from its address to what a person would have seen: loaded, scrolled to its end, settled,
+// pictured. Logs what it does and why it stops. Whatever a page does, it is bounded in time, memory, disk and
+// number.
 #pragma once
 
 #include <chrono>
@@ -16,12 +17,12 @@
 namespace cunzheng::capture {
 
 struct PageLimits {
-  std::chrono::milliseconds quiet{1'500};          // without traffic: it has settled
-  std::chrono::milliseconds load_within{60'000};   // then it is taken as it is
+  std::chrono::milliseconds quiet{1'500};         // without traffic: it has settled
+  std::chrono::milliseconds load_within{60'000};  // then it is taken as it is
   std::chrono::milliseconds scroll_within{60'000};
   std::chrono::milliseconds answer_within{30'000};  // of the browser, to any one command
   std::chrono::milliseconds total_within{600'000};  // everything
-  uint32_t height_max = 60'000;                    // CSS pixels that are scrolled and pictured
+  uint32_t height_max = 60'000;                     // CSS pixels that are scrolled and pictured
   uint32_t tile_height = 2'000;
   uint32_t navigations_max = 20, dialogs_max = 20, targets_max = 100;
   uint64_t memory_bytes_max = uint64_t{4} << 30;   // of all processes of the browser
@@ -38,10 +39,12 @@ struct OperationStep {
   std::string what, detail;
 };
 
-// The steps of one capture, as they happen. A page cannot make them endless: past a limit they are counted only.
+// The steps of one capture, as they happen. A page cannot make them endless: past a limit they are counted
+// only.
 class OperationSteps {
  public:
-  explicit OperationSteps(std::function<void(const OperationStep&)> observer = {}) : observer_(std::move(observer)) {}
+  explicit OperationSteps(std::function<void(const OperationStep&)> observer = {})
+      : observer_(std::move(observer)) {}
   // `what`: [a-z][a-z0-9_]{0,31}; `detail` may be empty and have several lines.
   void Note(const std::string& what, const std::string& detail = {});
   const std::vector<OperationStep>& list() const { return list_; }
@@ -65,8 +68,9 @@ struct PageResult {
   std::vector<Tile> tiles;
   std::string pdf, mhtml, dom;
   std::map<std::string, std::vector<std::string>> certificates;  // DER, the leaf first, by origin
-  // Why it ended: "settled"; "failed", "download"; load_limit, scroll_limit, height_limit (it was taken as it was); or
-  // what cut it short: interrupted, crashed, hung, browser_ended, {dialog,navigation,target,exchange,time,memory,disk}_limit.
+  // Why it ended: "settled"; "failed", "download"; load_limit, scroll_limit, height_limit (it was taken as it
+  // was); or what cut it short: interrupted, crashed, hung, browser_ended,
+  // {dialog,navigation,target,exchange,time,memory,disk}_limit.
   std::string stopped;
   bool partial = false;  // cut short
 };
@@ -82,8 +86,8 @@ class PageCapture {
 
   // Called about every 50 ms; must not take long.
   void OnTick(std::function<void()> tick) { on_tick_ = std::move(tick); }
-  // Once. Errors: kUnreachable, kTimeout, kInterrupted: the browser ended, did not answer, or `stop` said so before there
-  // was a page. One that cannot be loaded is no error: it is recorded as what happened.
+  // Once. Errors: kUnreachable, kTimeout, kInterrupted: the browser ended, did not answer, or `stop` said so
+  // before there was a page. One that cannot be loaded is no error: it is recorded as what happened.
   Result<PageResult> Run(const std::string& url);
   const ExchangeRecorder& exchanges() const { return recorder_; }
 
@@ -95,7 +99,7 @@ class PageCapture {
   void Stop(const std::string& reason, const std::string& detail = {});
   void End(const std::string& reason, const std::string& detail = {});
   // Whether the page can still be asked anything; and whether it may go on by itself.
-  bool Answers() const { return !ended_ && !crashed_ && !hung_; }
+  bool Answers() const { return !ended_ && !crashed_ && !hung_ && !cdp_.gone(); }
   bool GoesOn() const { return Answers() && !over_; }
 
   void Take(const CdpEvent& event);
@@ -115,8 +119,8 @@ class PageCapture {
   void Load(const std::string& url);
   void Scroll();
   void Picture();
-  void TakeText(const std::string& name, std::string_view method, boost::json::object params, std::string_view key,
-                bool base64, std::string* out);
+  void TakeText(const std::string& name, std::string_view method, boost::json::object params,
+                std::string_view key, bool base64, std::string* out);
   void TakeDom();
   void TakeCertificates();
 
@@ -132,8 +136,8 @@ class PageCapture {
   std::string target_, session_, user_agent_;
   std::map<std::string, std::string> sessions_;  // type by session
   std::map<std::string, std::string> targets_;   // session by target
-  bool loaded_ = false;   // the page's load event has come
-  bool over_ = false;     // a limit on what it may do was reached
+  bool loaded_ = false;                          // the page's load event has come
+  bool over_ = false;                            // a limit on what it may do was reached
   bool hung_ = false, crashed_ = false, ended_ = false;
   uint32_t navigations_ = 0, dialogs_ = 0, targets_seen_ = 0, downloads_ = 0;
   const Clock::time_point began_ = Clock::now();

@@ -14,8 +14,6 @@
 namespace cunzheng::capture {
 namespace {
 
-using evidence::GapState;
-using evidence::ItemState;
 using evidence::PlainText;
 
 constexpr size_t kRowsMax = 500, kStepsMax = 2'000, kFactsBytesMax = 32u << 10, kShownUrlBytesMax = 512;
@@ -92,7 +90,7 @@ constexpr Named kItems[] = {
 };
 static_assert(std::size(kItems) == evidence::kCleanlinessItems.size());
 
-// Parallel to GapState and ItemState.
+// Parallel to evidence::GapState and evidence::ItemState.
 constexpr Words kGapWords[] = {{"响应体缺失", "body missed"},
                                {"超过大小上限，已截断", "cut: too long"},
                                {"超过时限，已截断", "cut: took too long"},

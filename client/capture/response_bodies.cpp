@@ -1,5 +1,5 @@
-// The half of ExchangeRecorder that holds requests and responses up (CDP's Fetch domain): whether they may be, and their
-// bodies.
+// The half of ExchangeRecorder that holds requests and responses up (CDP's Fetch domain): whether they may
+// be, and their bodies.
 #include <algorithm>
 #include <cstdlib>
 
@@ -11,10 +11,12 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr int kReadBytes = 1 << 20;
+// A read is answered when it has so many bytes: of what comes drop by drop, fewer are lost at the end.
+constexpr int kReadBytes = 128;
 constexpr auto kToldWithin = std::chrono::milliseconds(1'000);
 
-// Fields of headers that speak of how a body was packed for the way: what comes out of the browser is unpacked.
+// Fields of headers that speak of how a body was packed for the way: what comes out of the browser is
+// unpacked.
 bool IsPacking(std::string_view name) {
   return name == "content-encoding" || name == "content-length" || name == "transfer-encoding";
 }
@@ -32,7 +34,8 @@ std::string FieldOf(const json::object& paused, std::string_view name) {
 }
 
 bool IsEndless(std::string_view content_type) {
-  return content_type.starts_with("text/event-stream") || content_type.starts_with("multipart/x-mixed-replace");
+  return content_type.starts_with("text/event-stream") ||
+         content_type.starts_with("multipart/x-mixed-replace");
 }
 
 // As CDP names what a connection leads to.
@@ -43,7 +46,8 @@ bool IsLocalSpace(std::string_view space) {
 }  // namespace
 
 void ExchangeRecorder::Paused(const CdpEvent& event) {
-  const bool answered = event.params.contains("responseStatusCode") || event.params.contains("responseErrorReason");
+  const bool answered =
+      event.params.contains("responseStatusCode") || event.params.contains("responseErrorReason");
   return answered ? PausedResponse(event, true) : PausedRequest(event);
 }
 
@@ -55,7 +59,8 @@ void ExchangeRecorder::PausedRequest(const CdpEvent& event) {
   const auto allowed = inner ? Result<void>() : allowed_(url);
   if (!full_ && allowed) return cdp_->Send(event.session, "Fetch.continueRequest", {{"requestId", fetch_id}});
   if (!allowed) Say("refused_url", url.substr(0, 2'048) + ": " + allowed.error().detail);
-  cdp_->Send(event.session, "Fetch.failRequest", {{"requestId", fetch_id}, {"errorReason", "BlockedByClient"}});
+  cdp_->Send(event.session, "Fetch.failRequest",
+             {{"requestId", fetch_id}, {"errorReason", "BlockedByClient"}});
 }
 
 // `wait`: for what is not told yet, the request or where its connection leads to.
@@ -78,7 +83,8 @@ void ExchangeRecorder::PausedResponse(const CdpEvent& event, bool wait) {
     const std::string url = TextOf(ObjectOf(params, "request"), "url");
     Say("refused_address", url.substr(0, 2'048) + ": " + space);
     if (exchange != nullptr) exchange->failure = "refused: its address is of this machine or its own network";
-    cdp_->Send(event.session, "Fetch.failRequest", {{"requestId", fetch_id}, {"errorReason", "AddressUnreachable"}});
+    cdp_->Send(event.session, "Fetch.failRequest",
+               {{"requestId", fetch_id}, {"errorReason", "AddressUnreachable"}});
     return;
   }
   if (exchange == nullptr) {
@@ -95,38 +101,43 @@ void ExchangeRecorder::PausedResponse(const CdpEvent& event, bool wait) {
   waiting.deadline = Clock::now() + limits_.body_within;
   waiting.paused = params;
   last_activity_ = Clock::now();
-  const std::string type = LoweredAscii(FieldOf(params, "content-type")), length = FieldOf(params, "content-length");
-  if (total_bytes_ >= limits_.total_bytes_max) return GoOn(number, BodyState::kCutLength, "the limit on all bodies");
+  const std::string type = LoweredAscii(FieldOf(params, "content-type")),
+                    length = FieldOf(params, "content-length");
+  if (total_bytes_ >= limits_.total_bytes_max)
+    return GoOn(number, BodyState::kCutLength, "the limit on all bodies");
   if (IsEndless(type)) return TakeStream(number);
-  if (length.size() > 19 || (!length.empty() && std::strtoull(length.c_str(), nullptr, 10) > limits_.body_bytes_max)) {
+  if (length.size() > 19 ||
+      (!length.empty() && std::strtoull(length.c_str(), nullptr, 10) > limits_.body_bytes_max)) {
     return GoOn(number, BodyState::kCutLength, "it announced " + length + " bytes");
   }
   TakeBody(number);
 }
 
-// The whole body at once: the response then goes on as it came, with its connection's facts, which one that is fulfilled
-// from outside loses.
+// The whole body at once: the response then goes on as it came, with its connection's facts, which one that
+// is fulfilled from outside loses.
 void ExchangeRecorder::TakeBody(uint64_t number) {
   const Waiting& waiting = waiting_.at(number);
-  cdp_->Send(waiting.session, "Fetch.getResponseBody", {{"requestId", waiting.fetch_id}},
-             [this, number](Result<json::object> read) {
-               const auto at = waiting_.find(number);
-               if (at == waiting_.end()) return;
-               if (!read && read.error().code == Errc::kTooLarge) {
-                 return GoOn(number, BodyState::kCutLength, read.error().detail);
-               }
-               if (!read) return GoOn(number, BodyState::kMissed, read.error().detail);
-               const auto bytes = CdpBytes(*read, "body");
-               if (!bytes) return GoOn(number, BodyState::kMissed, "its base64 is broken");
-               Exchange& exchange = exchanges_[at->second.exchange];
-               Keep(&exchange, *bytes, BodyState::kWhole);
-               GoOn(number, exchange.body_state,
-                    exchange.body_state == BodyState::kWhole ? "" : std::to_string(bytes->size()) + " bytes came");
-             });
+  cdp_->Send(
+      waiting.session, "Fetch.getResponseBody", {{"requestId", waiting.fetch_id}},
+      [this, number](Result<json::object> read) {
+        const auto at = waiting_.find(number);
+        if (at == waiting_.end()) return;
+        if (!read && read.error().code == Errc::kTooLarge) {
+          return GoOn(number, BodyState::kCutLength, read.error().detail);
+        }
+        if (!read) return GoOn(number, BodyState::kMissed, read.error().detail);
+        const auto bytes = CdpBytes(*read, "body");
+        if (!bytes) return GoOn(number, BodyState::kMissed, "its base64 is broken");
+        Exchange& exchange = exchanges_[at->second.exchange];
+        Keep(&exchange, *bytes, BodyState::kWhole);
+        GoOn(number, exchange.body_state,
+             exchange.body_state == BodyState::kWhole ? "" : std::to_string(bytes->size()) + " bytes came");
+      });
 }
 
 void ExchangeRecorder::Keep(Exchange* exchange, std::string_view bytes, BodyState state) {
-  const size_t room = std::min(limits_.body_bytes_max - exchange->body.size(), limits_.total_bytes_max - total_bytes_);
+  const size_t room =
+      std::min(limits_.body_bytes_max - exchange->body.size(), limits_.total_bytes_max - total_bytes_);
   const size_t taken = std::min(room, bytes.size());
   exchange->body.append(bytes.substr(0, taken));
   total_bytes_ += taken;
@@ -142,7 +153,20 @@ void ExchangeRecorder::GoOn(uint64_t number, BodyState state, const std::string&
   exchange.body_state = state;
   exchange.body_reason = reason;
   if (state == BodyState::kCutTime) {
-    cdp_->Send(waiting.session, "Fetch.failRequest", {{"requestId", waiting.fetch_id}, {"errorReason", "TimedOut"}});
+    // The page is never told of this response, so neither is the recorder: what came of it is taken from
+    // here.
+    if (exchange.status == 0) {
+      exchange.status = static_cast<int>(NumberOf(waiting.paused, "responseStatusCode"));
+      if (const auto* list = waiting.paused.if_contains("responseHeaders"); list && list->is_array()) {
+        for (const json::value& item : list->get_array()) {
+          if (!item.is_object()) continue;
+          exchange.response_headers.emplace_back(TextOf(item.get_object(), "name"),
+                                                 TextOf(item.get_object(), "value"));
+        }
+      }
+    }
+    cdp_->Send(waiting.session, "Fetch.failRequest",
+               {{"requestId", waiting.fetch_id}, {"errorReason", "TimedOut"}});
   } else {
     cdp_->Send(waiting.session, "Fetch.continueRequest", {{"requestId", waiting.fetch_id}});
   }
@@ -190,7 +214,8 @@ void ExchangeRecorder::EndStream(uint64_t number, BodyState state, const std::st
   json::array headers;
   if (const auto* list = waiting.paused.if_contains("responseHeaders"); list && list->is_array()) {
     for (const json::value& item : list->get_array()) {
-      if (item.is_object() && !IsPacking(LoweredAscii(TextOf(item.get_object(), "name")))) headers.push_back(item);
+      if (item.is_object() && !IsPacking(LoweredAscii(TextOf(item.get_object(), "name"))))
+        headers.push_back(item);
     }
   }
   cdp_->Send(waiting.session, "Fetch.fulfillRequest",

@@ -46,6 +46,7 @@ class CaptureCommand {
   Result<std::vector<Job>> FindJobs();
   Result<void> CaptureOne(const Job& job, DepositReport& report);
   void Politely(const std::string& url);
+  int NoResponse(const Error& error) const;
 
   const CaptureCommandOptions& options_;
   const Context& context_;
@@ -124,6 +125,14 @@ Result<void> CaptureCommand::CaptureOne(const Job& job, DepositReport& report) {
   return run_.Pack(wacz.path(), job.path, summary, report);
 }
 
+// The page's own failure, not the node's.
+int CaptureCommand::NoResponse(const Error& error) const {
+  Note("error: " + client::Printable(error.detail));
+  Note(context_.Say("hint: check the address and the network; net::ERR_… are the browser's own words",
+                    "hint: 请检查网址与网络；net::ERR_… 为浏览器给出的原因"));
+  return ErrcExitCode(error.code);
+}
+
 int CaptureCommand::Run() {
   if (const auto checked = CheckUrls(); !checked) return context_.Fail(checked.error());
   const auto jobs = FindJobs();
@@ -142,6 +151,7 @@ int CaptureCommand::Run() {
   Result<void> end;
   for (const Job& job : *jobs) {
     end = CaptureOne(job, report);
+    if (!end && !several_ && end.error().code == Errc::kUnreachable) return NoResponse(end.error());
     if (!end && several_ && end.error().code != Errc::kInterrupted && end.error().code != Errc::kIo) {
       report.Failed(job.url, end.error());
       end = {};

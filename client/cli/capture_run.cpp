@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "client/sdk/depositor.h"
@@ -73,7 +74,12 @@ Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::stri
   options.browser.sandbox = !settings_.no_sandbox;
   options.browser.arguments = settings_.browser_arguments;
   options.page.quiet = std::chrono::milliseconds(settings_.settle_ms);
+  // However long a page takes to load and to scroll, time is left for its pictures.
   options.page.total_within = std::chrono::seconds(settings_.time_s);
+  options.page.load_within = std::min(options.page.load_within, options.page.total_within / 3);
+  options.page.scroll_within = std::min(options.page.scroll_within, options.page.total_within / 3);
+  options.page.answer_within = std::min(options.page.answer_within, options.page.total_within / 3);
+  options.exchanges.body_within = std::min(options.exchanges.body_within, options.page.load_within / 2);
   options.phone = settings_.device == "phone";
   options.allow_local = settings_.allow_local;
   options.operator_account = ToHex(session_->key.account);
@@ -81,10 +87,12 @@ Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::stri
   options.checkpoint = session_->view.checkpoint;
   options.rebind_every = std::chrono::seconds(settings_.rebind_s);
   if (!session_->offline) options.fetch_checkpoint = [this] { return session_->client.GetCheckpoint(); };
-  ASSIGN_OR_RETURN(
-      CaptureSummary summary,
-      capture::CapturePage(
-          options, wacz, [this](const capture::OperationStep& step) { Tell(step); }, Interrupted));
+  auto captured = capture::CapturePage(
+      options, wacz, [this](const capture::OperationStep& step) { Tell(step); }, Interrupted);
+  if (!captured && captured.error().code == Errc::kUsage && !settings_.allow_local) {
+    return Error{Errc::kUsage, captured.error().detail + " (--allow-local allows that)"};
+  }
+  ASSIGN_OR_RETURN(CaptureSummary summary, std::move(captured));
   if (Interrupted()) {
     // The package is made and sent all the same: it says that it is partial.
     stopped_ = true;

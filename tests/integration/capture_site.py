@@ -218,8 +218,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                          Content_Range=f"bytes {begin}-{end}/{len(CLIP)}")
 
     def page_sw(self, _):
-        self.send(page("<p>service worker</p><script>navigator.serviceWorker.register('/sw.js').then(() => "
-                       "navigator.serviceWorker.ready).then(() => fetch('/after-sw'))</script>", "sw"))
+        self.send(page("<p>service worker</p><script>navigator.serviceWorker.addEventListener('controllerchange', "
+                       "() => fetch('/after-sw'));navigator.serviceWorker.register('/sw.js')</script>", "sw"))
 
     def page_sw_js(self, _):
         self.send(b"addEventListener('install', e => e.waitUntil(caches.open('v1').then(c => c.add('/img/3/33/33'))));"
@@ -271,8 +271,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(page("<p>download</p><iframe src=/file.zip></iframe>", "downloads"))
 
     def page_file_zip(self, _):
-        self.send(b"PK-not-really" * 20, "application/zip", Content_Disposition='attachment; filename="合同.zip"; '
-                  "filename*=UTF-8''%E5%90%88%E5%90%8C.zip")
+        self.send(b"PK-not-really" * 20, "application/zip",
+                  Content_Disposition="attachment; filename*=UTF-8''%E5%90%88%E5%90%8C.zip")
 
     def page_hanging(self, _):
         self.send(page("<p>one image never comes</p><img src=/hang>", "hanging"))
