@@ -70,6 +70,13 @@ Result<std::string> StitchTiles(size_t count, const TileSource& tile) {
   return encoder.End();
 }
 
+Result<PictureSize> CheckTiles(size_t count, const TileSource& tile) {
+  ASSIGN_OR_RETURN(const PictureSize size, SizeOfAll(count, tile));
+  RETURN_IF_ERROR(
+      ReadTiles(count, tile, size, [](size_t, uint32_t, const std::string&) { return Result<void>(); }));
+  return size;
+}
+
 Result<PictureSize> CheckStitched(std::string_view stitched, size_t count, const TileSource& tile) {
   ASSIGN_OR_RETURN(const PictureSize size, SizeOfAll(count, tile));
   PngReader whole(stitched);

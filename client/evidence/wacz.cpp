@@ -42,6 +42,24 @@ size_t HeaderBytes(const WarcRecord& record) {
   return bytes;
 }
 
+// Completes a record and makes its gzip member. What could not be read again must not be written.
+Result<std::string> PackRecord(WarcRecord* record) {
+  const auto payload = record->Payload();
+  const std::string_view type = record->Header("WARC-Type");
+  const bool due = type == "request" || type == "response" || type == "resource";
+  if (due && payload && record->Header("WARC-Payload-Digest").empty()) {
+    record->Set("WARC-Payload-Digest", WarcDigest(*payload));
+  }
+  if (HeaderBytes(*record) > kWarcHeaderBytesMax) {
+    return Error{Errc::kTooLarge, "warc: a header must be at most 64 KiB"};
+  }
+  const std::string bytes = EncodeWarcRecord(*record);
+  if (bytes.size() > kWaczRecordBytesMax)
+    return Error{Errc::kTooLarge, "warc: a record must be at most 256 MiB"};
+  RETURN_IF_ERROR(DecodeWarcRecord(bytes));
+  return GzipMember(bytes);
+}
+
 }  // namespace
 
 struct WaczWriter::Impl {
@@ -73,35 +91,34 @@ WaczWriter::WaczWriter(WaczWriter&&) noexcept = default;
 WaczWriter& WaczWriter::operator=(WaczWriter&&) noexcept = default;
 WaczWriter::~WaczWriter() = default;
 
-Result<void> WaczWriter::AddRecord(const WarcRecord& record) {
-  WarcRecord whole = record;
-  const auto payload = whole.Payload();
-  const std::string_view type = record.Header("WARC-Type");
-  const bool wanted = type == "request" || type == "response" || type == "resource";
-  if (wanted && payload && whole.Header("WARC-Payload-Digest").empty()) {
-    whole.Set("WARC-Payload-Digest", WarcDigest(*payload));
+Result<void> WaczWriter::AddRecords(std::vector<WarcRecord> records) {
+  std::vector<std::string> members;
+  uint64_t end = impl_->archive->length();
+  for (auto& record : records) {
+    ASSIGN_OR_RETURN(std::string member, PackRecord(&record));
+    end += member.size();
+    members.push_back(std::move(member));
   }
-  if (HeaderBytes(whole) > kWarcHeaderBytesMax)
-    return Error{Errc::kTooLarge, "warc: a header must be at most 64 KiB"};
-  const std::string bytes = EncodeWarcRecord(whole);
-  if (bytes.size() > kWaczRecordBytesMax)
-    return Error{Errc::kTooLarge, "warc: a record must be at most 256 MiB"};
-  // What could not be read again must not be written.
-  RETURN_IF_ERROR(DecodeWarcRecord(bytes));
-
-  const std::string member = GzipMember(bytes);
-  const RecordPlace place{.offset = impl_->archive->length(),
-                          .length = member.size(),
-                          .type = std::string(type),
-                          .url = std::string(record.Header("WARC-Target-URI"))};
-  if (place.offset + place.length > kZipBytesMax)
-    return Error{Errc::kTooLarge, "warc: must stay below 4 GiB"};
-  RETURN_IF_ERROR(impl_->index.Add(whole, place, Sha256(AsBytes(member))));
-  impl_->broken = true;
-  RETURN_IF_ERROR(impl_->archive->Append(member));
-  impl_->archive_digest.Update(AsBytes(member));
-  impl_->broken = false;
+  RETURN_IF_ERROR(impl_->index.Check(records));
+  if (end > kZipBytesMax) return Error{Errc::kTooLarge, "warc: must stay below 4 GiB"};
+  for (size_t i = 0; i < records.size(); ++i) {
+    const RecordPlace place{.offset = impl_->archive->length(),
+                            .length = members[i].size(),
+                            .type = std::string(records[i].Header("WARC-Type")),
+                            .url = std::string(records[i].Header("WARC-Target-URI"))};
+    impl_->index.Add(records[i], place, Sha256(AsBytes(members[i])));
+    impl_->broken = true;
+    RETURN_IF_ERROR(impl_->archive->Append(members[i]));
+    impl_->archive_digest.Update(AsBytes(members[i]));
+    impl_->broken = false;
+  }
   return {};
+}
+
+Result<void> WaczWriter::AddRecord(WarcRecord record) {
+  std::vector<WarcRecord> records;
+  records.push_back(std::move(record));
+  return AddRecords(std::move(records));
 }
 
 void WaczWriter::AddPage(std::string_view url, std::string_view title, uint64_t time_unix_us) {

@@ -46,17 +46,19 @@ class WaczWriter {
   WaczWriter& operator=(WaczWriter&&) noexcept;
   ~WaczWriter();
 
-  // Appends a record; responses (and revisits, resources with an http(s) address) are indexed. A request,
-  // response or resource without WARC-Payload-Digest gets it. Errors: kInvalidValue (what CheckWacz would
-  // refuse; the rules for one record), kTooLarge (its header over 64 KiB, all of it over 256 MiB, the archive
-  // full), kIo.
-  Result<void> AddRecord(const WarcRecord& record);
+  // Appends records that belong together, all of them or, with an error, none; responses (and revisits,
+  // resources with an http(s) address) are indexed. A request, response or resource without
+  // WARC-Payload-Digest gets it. Errors: kInvalidValue and kDigestMismatch (what CheckWacz would refuse of
+  // each), kTooLarge (a header over 64 KiB, a record over 256 MiB, the archive full), kIo.
+  Result<void> AddRecords(std::vector<WarcRecord> records);
+  Result<void> AddRecord(WarcRecord record);
   // `title` may be empty; control characters in it become spaces.
   void AddPage(std::string_view url, std::string_view title, uint64_t time_unix_us);
   // As evidence/NAME. Errors: kInvalidValue, kTooLarge, kIo.
   Result<void> AddAttachment(std::string_view name, std::string_view bytes);
   // Writes index, pages, attachments, datapackage.json and datapackage-digest.json. `software` such as
-  // "cunzheng/0.1.0". Errors: kInvalidValue (no page), kIo, kTooLarge, kAlreadyExists.
+  // "cunzheng/0.1.0". Errors: kInvalidValue (no page, or one whose address is none; a WARC-Concurrent-To or
+  // WARC-Refers-To that leads nowhere), kIo, kTooLarge, kAlreadyExists. Nothing can be added afterwards.
   Result<void> Finish(std::string_view title, std::string_view software, uint64_t time_unix_us, bool replace);
 
  private:
@@ -86,8 +88,8 @@ using WaczProgress = std::function<bool(WaczStage stage, uint64_t bytes_done)>;
 // signature; every WARC record (mandatory headers, both digests present and right, WARC-Concurrent-To that
 // leads to its partner); every index line (sorted, its offset and length those of a response of that address,
 // time, status, type and digest, and no response without one); pages that have a response or say why not; the
-// screenshot against its tiles. Errors: kInvalidValue, kDigestMismatch, kTooLarge, kIo, kInterrupted; the
-// detail begins with the member's name.
+// screenshot against its tiles. Errors: kInvalidValue, kDigestMismatch, kSignatureInvalid, kTooLarge, kIo,
+// kInterrupted; the detail begins with the member's name.
 Result<WaczReport> CheckWacz(const ZipReader& wacz, const WaczProgress& progress = {});
 // The records' places alone, each read and unpacked but not judged; for writing the list of parts.
 Result<std::vector<RecordPlace>> ListRecords(const ByteSource& archive);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <set>
 
 #include "client/evidence/surt.h"
 #include "client/evidence/wacz_text.h"
@@ -116,35 +118,66 @@ Result<void> CheckHeaders(const WarcRecord& record) {
   return {};
 }
 
-}  // namespace
+// What an index has of a record beside its place.
+struct Facts {
+  bool indexed = false;
+  int status = 0;      // of a record that is indexed
+  std::string mime;    // the same
+  std::string method;  // of a request
+};
 
-Result<void> WaczIndex::Add(const WarcRecord& record, const RecordPlace& place, const Hash& member_digest) {
+Result<Facts> Judge(const WarcRecord& record) {
   RETURN_IF_ERROR(CheckHeaders(record));
-  const std::string_view type = place.type;
+  const std::string_view type = record.Header("WARC-Type");
   const bool http_block = record.Header("Content-Type").starts_with("application/http");
   const HttpHead head = http_block ? ParseHttpHead(record.block) : HttpHead();
-  const std::string_view method = head.start.substr(0, head.start.find(' '));
-  if (type == "request" && (!IsVisibleAscii(method) || method.size() == head.start.size())) {
-    return Wrong("a request must begin with method and address");
+  Facts facts;
+  if (type == "request") {
+    facts.method = head.start.substr(0, head.start.find(' '));
+    if (!IsVisibleAscii(facts.method) || facts.method.size() == head.start.size()) {
+      return Wrong("a request must begin with method and address");
+    }
   }
-  const bool indexed =
-      type == "response" || ((type == "revisit" || type == "resource") && IsHttpUrl(place.url));
+  facts.indexed = type == "response" ||
+                  ((type == "revisit" || type == "resource") && IsHttpUrl(record.Header("WARC-Target-URI")));
+  if (!facts.indexed) return facts;
   const std::optional<int> status = http_block ? Status(head.start) : std::optional<int>(200);
-  if (indexed && !status) return Wrong("a response must begin with HTTP's version and a status");
+  if (!status) return Wrong("a response must begin with HTTP's version and a status");
+  facts.status = *status;
+  facts.mime = type == "revisit" ? "warc/revisit"
+                                 : Mime(http_block ? head.content_type : record.Header("Content-Type"));
+  return facts;
+}
 
+}  // namespace
+
+Result<void> WaczIndex::Check(std::span<const WarcRecord> records) const {
+  const auto too_large = [](const std::string& what) { return Error{Errc::kTooLarge, "warc: " + what}; };
+  if (records.size() > kWaczRecordsMax - places_.size()) {
+    return too_large("must have at most " + std::to_string(kWaczRecordsMax) + " records");
+  }
+  uint64_t url_bytes = url_bytes_, record_bytes = record_bytes_;
+  std::set<std::string_view> ids;
+  for (const auto& record : records) {
+    RETURN_IF_ERROR(Judge(record));
+    url_bytes += record.Header("WARC-Target-URI").size();
+    record_bytes += record.block.size();
+    const std::string_view id = record.Header("WARC-Record-ID");
+    if (!ids.insert(id).second || records_by_id_.contains(id)) {
+      return Wrong("WARC-Record-ID: " + std::string(id) + " is there twice");
+    }
+  }
+  if (url_bytes > kUrlBytesMax) return too_large("its addresses must stay below 128 MiB in all");
+  if (record_bytes > kWaczUnpackedBytesMax)
+    return too_large("its records must unpack to at most 16 GiB in all");
+  return {};
+}
+
+void WaczIndex::Add(const WarcRecord& record, const RecordPlace& place, const Hash& member_digest) {
+  const Facts facts = Judge(record).value();
+  const std::string_view type = place.type;
   const size_t number = places_.size();
-  if (number == kWaczRecordsMax) {
-    return Error{Errc::kTooLarge, "warc: must have at most " + std::to_string(kWaczRecordsMax) + " records"};
-  }
-  if (place.url.size() > kUrlBytesMax - url_bytes_) {
-    return Error{Errc::kTooLarge, "warc: its addresses must stay below 128 MiB in all"};
-  }
-  if (record.block.size() > kWaczUnpackedBytesMax - record_bytes_) {
-    return Error{Errc::kTooLarge, "warc: its records must unpack to at most 16 GiB in all"};
-  }
-  if (!records_by_id_.emplace(record.Header("WARC-Record-ID"), number).second) {
-    return Wrong("WARC-Record-ID: " + std::string(record.Header("WARC-Record-ID")) + " is there twice");
-  }
+  CHECK_INVARIANT(records_by_id_.emplace(record.Header("WARC-Record-ID"), number).second);
   places_.push_back(place);
   url_bytes_ += place.url.size();
   record_bytes_ += record.block.size();
@@ -155,24 +188,22 @@ Result<void> WaczIndex::Add(const WarcRecord& record, const RecordPlace& place, 
     if (!concurrent && !SameHeaderName(name, "WARC-Refers-To")) continue;
     links_.push_back({.from = number, .header = name, .to = value, .to_partner = concurrent && exchange});
   }
-  if (type == "request") methods_by_record_.emplace(number, method);
+  if (type == "request") methods_by_record_.emplace(number, facts.method);
   if (type == "response") ++responses_;
-  if (!indexed) return {};
-  const std::string_view content_type = http_block ? head.content_type : record.Header("Content-Type");
+  if (!facts.indexed) return;
   indexed_by_record_.emplace(number, indexed_.size());
   indexed_.push_back({.line = {.key = Surt(place.url),
                                .time = CdxjTime(record.Header("WARC-Date")),
                                .url = place.url,
                                .digest = std::string(record.Header("WARC-Payload-Digest")),
                                .record_digest = "sha256:" + ToHex(member_digest),
-                               .mime = type == "revisit" ? "warc/revisit" : Mime(content_type),
+                               .mime = facts.mime,
                                .method = {},
                                .offset = place.offset,
                                .length = place.length,
-                               .status = *status},
+                               .status = facts.status},
                       .record = number});
-  status_by_url_[std::string(WithoutFragment(place.url))] = *status;
-  return {};
+  status_by_url_[std::string(WithoutFragment(place.url))] = facts.status;
 }
 
 Result<void> WaczIndex::Close() {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,10 +19,12 @@ namespace cunzheng::evidence {
 
 class WaczIndex {
  public:
-  // Takes the next record, which stands at `place` as a gzip member of this digest.
-  // Errors: kInvalidValue (a header, an HTTP message, an id that is there twice), kTooLarge; nothing is taken
-  // then.
-  Result<void> Add(const WarcRecord& record, const RecordPlace& place, const Hash& member_digest);
+  // Whether these may be the next records: each by itself, its id that no other has, and the limits of all
+  // together. Errors: kInvalidValue, kTooLarge.
+  Result<void> Check(std::span<const WarcRecord> records) const;
+  // Takes the next record, which stands at `place` as a gzip member of this digest. Requires that Check()
+  // allowed it.
+  void Add(const WarcRecord& record, const RecordPlace& place, const Hash& member_digest);
   // Once, after the last record: whether every WARC-Concurrent-To and WARC-Refers-To leads to another record.
   // Errors: kInvalidValue.
   Result<void> Close();

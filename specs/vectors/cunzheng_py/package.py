@@ -4,6 +4,7 @@ Steps 1 to 3, the reports and the receipt; what else is inside the WACZ is left 
 """
 
 import gzip
+import re
 import struct
 import zlib
 
@@ -25,6 +26,8 @@ SHOWN = shape(("index", integer(0, 199_999)), ("part", shape(*PART)), ("path", a
 DISCLOSURE = [("type", type_is("cunzheng/disclosure/v1")), ("parts", array(1, 10_000, SHOWN))]
 PACKAGE_MEMBERS = ["README.txt", "capture.wacz", "parts.json", "manifest.json", "receipt.json", "trust.json"]
 DISCLOSURE_MEMBERS = ["README.txt", "disclosure.json", "manifest.json", "receipt.json", "trust.json"]
+COMPONENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._@+=-]{1,255}"
+NAME = re.compile(f"{COMPONENT}(?:/{COMPONENT})*")
 
 
 def build_zip(members):
@@ -49,8 +52,12 @@ def read_zip(data):
         at = begin + length
     if build_zip(members) != data:
         raise Bad("invalid_value", "not in the one form of a container")
-    if len({name.lower() for name, _ in members}) != len(members):
-        raise Bad("invalid_value", "two members of one name")
+    names = [name.lower() for name, _ in members]
+    folders = {name[:at] for name in names for at, c in enumerate(name) if c == "/"}
+    if len(set(names)) != len(names) or folders & set(names):
+        raise Bad("invalid_value", "two members of one name, or one that is another's folder")
+    if not all(len(name) <= 512 and NAME.fullmatch(name) for name, _ in members):
+        raise Bad("invalid_value", "a member's name")
     return members
 
 
