@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,16 +83,17 @@ bool SharedMemoryIsSmall() {
   return statvfs("/dev/shm", &room) != 0 || room.f_bavail * room.f_frsize < kEnough;
 }
 
-struct Pipe {
+// Sockets, since writing to a browser that has ended must not end this process (MSG_NOSIGNAL).
+struct Channel {
   int read = -1, write = -1;
   bool Open() {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return false;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return false;
     read = ends[0];
     write = ends[1];
     return true;
   }
-  ~Pipe() {
+  ~Channel() {
     if (read >= 0) close(read);
     if (write >= 0) close(write);
   }
@@ -159,8 +161,8 @@ Result<std::unique_ptr<BrowserProcess>> BrowserProcess::Start(const BrowserOptio
     if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
   }
 
-  Pipe down, up;
-  if (!down.Open() || !up.Open()) return IoError("pipe");
+  Channel down, up;
+  if (!down.Open() || !up.Open()) return IoError("socketpair");
   const std::string complaints = profile + "/stderr";
   std::vector<char*> arguments = Pointers(&command), variables = Pointers(&environment);
   const pid_t parent = getpid();

@@ -213,10 +213,10 @@ class Capture {
     const evidence::CompletenessReport completeness =
         MakeCompleteness(summary_.url, page_.final_url, page_.stopped, recorder.exchanges(),
                          recorder.remarks(), options_.exchanges, contents->missing());
-    const bool complete = completeness.Complete() && page_.failure.empty();
-    summary_.outcome = page_.partial ? Outcome::kPartial
-                       : complete    ? Outcome::kComplete
-                                     : Outcome::kIncomplete;
+    const bool to_its_end = page_.stopped == "settled" || page_.stopped == "download";
+    summary_.outcome = page_.partial                           ? Outcome::kPartial
+                       : to_its_end && completeness.Complete() ? Outcome::kComplete
+                                                               : Outcome::kIncomplete;
     std::optional<Hash> account;
     if (!options_.operator_account.empty()) {
       ASSIGN_OR_RETURN(account, HashFromHex(options_.operator_account));

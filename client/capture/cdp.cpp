@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -121,7 +122,7 @@ Result<void> Cdp::Pump(std::chrono::milliseconds wait) {
   if (ready < 0 && errno != EINTR) return Lost(std::strerror(errno));
   if (ready <= 0) return {};
   if ((ends[1].revents & POLLOUT) != 0) {
-    const ssize_t written = write(to_browser_, outgoing_.data(), outgoing_.size());
+    const ssize_t written = send(to_browser_, outgoing_.data(), outgoing_.size(), MSG_NOSIGNAL);
     if (written < 0 && errno != EAGAIN && errno != EINTR) return Lost(std::strerror(errno));
     if (written > 0) outgoing_.erase(0, static_cast<size_t>(written));
   }

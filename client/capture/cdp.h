@@ -31,7 +31,7 @@ class Cdp {
  public:
   using Answer = std::function<void(Result<boost::json::object>)>;
 
-  // Takes both descriptors over.
+  // Takes both descriptors over; the first is a socket.
   Cdp(int to_browser, int from_browser);
   ~Cdp();
   Cdp(const Cdp&) = delete;

@@ -1,6 +1,7 @@
 #include "client/capture/exchanges.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "client/capture/addresses.h"
 #include "crypto/bytes.h"
@@ -61,6 +62,19 @@ bool IsOfNetwork(std::string_view url) {
 bool HasNoBody(const Exchange& exchange) {
   return exchange.method == "HEAD" || exchange.status == 204 || exchange.status == 205 ||
          exchange.status == 304 || exchange.status < 200 || IsRedirect(exchange.status);
+}
+
+// "bytes 0-99/5000" when a response (206) is less than all of what it is a part of; else empty.
+std::string PartOfWhole(const Exchange& exchange) {
+  if (exchange.status != 206) return {};
+  for (const auto& [name, value] : exchange.response_headers) {
+    if (LoweredAscii(name) != "content-range") continue;
+    unsigned long long begin = 0, end = 0, length = 0;
+    const bool whole = std::sscanf(value.c_str(), "bytes %llu-%llu/%llu", &begin, &end, &length) == 3 &&
+                       begin == 0 && end + 1 == length;
+    return whole ? std::string() : value;
+  }
+  return "an unknown range";
 }
 
 }  // namespace
@@ -273,6 +287,8 @@ void ExchangeRecorder::Take(const CdpEvent& event) {
             exchange->from_cache ? "from the browser's cache" : "not offered to the recorder";
       }
     }
+    if (const std::string range = PartOfWhole(*exchange); !range.empty())
+      Say("range", range + " " + exchange->url);
     Finish(exchange);
   } else if (method == "Network.loadingFailed") {
     if (exchange->failure.empty()) exchange->failure = TextOf(event.params, "errorText");

@@ -275,8 +275,9 @@ Result<json::object> PageCapture::Ask(std::string_view method, json::object para
   if (!Answers()) return Error{Errc::kTimeout, "browser: the page does not answer"};
   auto answer = cdp_.Call(session_, method, std::move(params), limits_.answer_within);
   if (!answer && answer.error().code == Errc::kTimeout) {
-    hung_ = true;
+    over_ = true;
     Stop("hung", std::string(method));
+    Free();  // it may answer the next question
   }
   return answer;
 }
@@ -302,7 +303,7 @@ bool PageCapture::Settle(milliseconds within) {
     settled = loaded_ && recorder_.open() == 0 && Clock::now() - recorder_.last_activity() >= limits_.quiet;
     return settled || !GoesOn();
   });
-  return ran && settled && GoesOn();
+  return ran && GoesOn() && settled;
 }
 
 Result<void> PageCapture::Open() {
@@ -337,8 +338,7 @@ void PageCapture::Load(const std::string& url) {
     result_.failure = answer ? TextOf(*answer, "errorText") : answer.error().detail;
     if (result_.failure.empty()) return;
     loaded_ = true;
-    if (downloads_ == 0) Stop("failed", result_.failure);
-    if (downloads_ != 0) Stop("download");
+    Stop(answer && FlagOf(*answer, "isDownload") ? "download" : "failed", result_.failure);
   });
   const bool settled = Settle(limits_.load_within);
   if (settled) {
@@ -374,7 +374,8 @@ void PageCapture::Scroll() {
     Pause(milliseconds(300));
     const bool settled = Settle(std::max(limits_.quiet * 4, milliseconds(2'000)));
     const auto grown = Ask("Page.getLayoutMetrics");
-    if (!grown || NumberOf(ObjectOf(*grown, "cssContentSize"), "height") <= height) {
+    if (!grown) break;
+    if (NumberOf(ObjectOf(*grown, "cssContentSize"), "height") <= height) {
       steps_->Note("scrolled",
                    std::to_string(static_cast<uint64_t>(height)) + (settled ? "" : ", not settled"));
       break;
@@ -451,22 +452,27 @@ void PageCapture::TakeCertificates() {
   }
 }
 
+// What the browser knows, without asking the page, which may not answer any more.
+void PageCapture::TakePlace() {
+  if (ended_) return;
+  const auto history = cdp_.Call(session_, "Page.getNavigationHistory", {}, kAliveWithin);
+  if (!history) return steps_->Note("missed", "where it ended: " + history.error().detail);
+  const auto index = static_cast<size_t>(NumberOf(*history, "currentIndex"));
+  const auto* entries = history->if_contains("entries");
+  if (entries == nullptr || !entries->is_array() || index >= entries->get_array().size()) return;
+  const json::value& entry = entries->get_array()[index];
+  if (!entry.is_object()) return;
+  result_.final_url = TextOf(entry.get_object(), "url");
+  result_.title = TextOf(entry.get_object(), "title");
+}
+
 Result<PageResult> PageCapture::Run(const std::string& url) {
   result_.url = url;
   RETURN_IF_ERROR(Open());
   Load(url);
   if (GoesOn() && result_.stopped != "failed" && result_.stopped != "download") Scroll();
+  TakePlace();
   if (Answers()) {
-    // What the browser knows, without asking the page.
-    if (const auto history = Ask("Page.getNavigationHistory")) {
-      const auto index = static_cast<size_t>(NumberOf(*history, "currentIndex"));
-      const auto* entries = history->if_contains("entries");
-      if (entries != nullptr && entries->is_array() && index < entries->get_array().size() &&
-          entries->get_array()[index].is_object()) {
-        result_.final_url = TextOf(entries->get_array()[index].get_object(), "url");
-        result_.title = TextOf(entries->get_array()[index].get_object(), "title");
-      }
-    }
     Picture();
     TakeDom();
     TakeText("page.mhtml", "Page.captureSnapshot", {{"format", "mhtml"}}, "data", false, &result_.mhtml);
@@ -479,7 +485,7 @@ Result<PageResult> PageCapture::Run(const std::string& url) {
   Stop("settled");
   constexpr std::array kWhole = {"settled",    "failed",       "download",
                                  "load_limit", "scroll_limit", "height_limit"};
-  result_.partial = std::find(kWhole.begin(), kWhole.end(), result_.stopped) == kWhole.end();
+  result_.partial = !Answers() || std::find(kWhole.begin(), kWhole.end(), result_.stopped) == kWhole.end();
   steps_->Note("done", result_.stopped);
   return std::move(result_);
 }

@@ -122,6 +122,7 @@ class PageCapture {
   void TakeText(const std::string& name, std::string_view method, boost::json::object params,
                 std::string_view key, bool base64, std::string* out);
   void TakeDom();
+  void TakePlace();
   void TakeCertificates();
 
   BrowserProcess* const browser_;

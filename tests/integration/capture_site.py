@@ -322,6 +322,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def page_big(self, rest):
         self.send(b"x" * int(rest), "text/plain")
 
+    def page_bigs(self, rest):
+        self.send(page(f"<script>fetch('/big/{rest}').then(r => r.text())</script>"))
+
+    def page_ranged(self, _):
+        self.send(page("<script>fetch('/clip.wav', {headers: {Range: 'bytes=100-199'}}).then(r => r.text())</script>"))
+
     def page_many(self, rest):
         self.send(page(f"<p>many</p><script>for (let i = 0; i < {int(rest)}; i++) fetch('/n/' + i).catch(() => 0)</script>"))
 
@@ -354,12 +360,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                        "<script>fetch('file:///etc/passwd').catch(() => 0)</script>"))
 
     def page_to_local(self, _):
-        self.redirect(f"http://127.0.0.1:{self.server.server_port}/secret")
+        self.redirect(self.server.site.inner("/secret", "127.0.0.1"))
 
     def page_local_links(self, _):
-        port = self.server.server_port
-        self.send(page(f"<img src=http://127.0.0.1:{port}/secret><img src=http://localhost:{port}/secret>"
-                       f"<script>new WebSocket('ws://127.0.0.1:{port}/ws')</script>"))
+        self.send(page("".join(f"<img src={self.server.site.inner('/secret', host)}>"
+                               for host in ("127.0.0.1", "localhost", "inner.test", "0x7f.1", "2130706433", "[::1]")) +
+                       f"<iframe src={self.server.site.inner('/secret')}></iframe>"
+                       f"<script>new WebSocket('{self.server.site.inner('/ws', '127.0.0.1').replace('http', 'ws')}');"
+                       f"new WebSocket('{self.server.site.inner('/ws').replace('http', 'ws')}');"
+                       f"fetch('{self.server.site.inner('/secret')}', {{mode: 'no-cors'}}).catch(() => 0)</script>", "links"))
 
     def page_secret(self, _):
         self.send(b"the machine's own secret", "text/plain")
@@ -369,6 +378,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def page_popups(self, _):
         self.send(page("<p>popups</p><script>setInterval(() => open('/inner?' + Math.random()), 20)</script>"))
+
+    def page_workers(self, _):
+        self.send(page("<p>workers</p><script>for (let i = 0; i < 200; i++) new Worker('/worker.js?' + i)</script>"))
+
+    def page_to_inner(self, _):
+        self.redirect(self.server.site.inner("/secret"))
 
     def page_disk(self, _):
         self.send(page("<p>disk</p><script>(async () => { const c = await caches.open('x'); for (let i = 0;; i++) "
@@ -392,7 +407,7 @@ class Site:
         self.ca = self.certificate("ca", None, "Test Authority")
         good = self.certificate("good", "ca", SHOP)
         bad = self.certificate("bad", None, SHOP)
-        self.servers = [self.serve(None), self.serve(good), self.serve(bad)]
+        self.servers = [self.serve(None), self.serve(good), self.serve(bad), self.serve(None)]
 
     def certificate(self, name, issuer, common_name):
         key, cert = (os.path.join(self.folder, name + end) for end in (".key", ".pem"))
@@ -441,6 +456,14 @@ class Site:
     def bad_https(self, path, host=SHOP):
         return f"https://{host}:{self.servers[2].server_port}{path}"
 
+    def inner(self, path, host="inner.test"):
+        """What a machine's own network has and nobody should capture by accident."""
+        return f"http://{host}:{self.servers[3].server_port}{path}"
+
+    def as_public(self):
+        """Makes the browser believe that the plain HTTP server stands on the Internet."""
+        return [f"--ip-address-space-overrides=127.0.0.1:{self.servers[0].server_port}=public"]
+
     def browser_arguments(self):
         """Names of this site, and its authority, which a fresh profile does not know."""
         with open(os.path.join(self.folder, "good.pem")) as f:
@@ -467,7 +490,8 @@ class Site:
 
 if __name__ == "__main__":
     with Site() as site:
-        print(site.http("/"), site.https("/"), site.bad_https("/"), *site.browser_arguments(), sep="\n", flush=True)
+        print(site.http("/"), site.https("/"), site.bad_https("/"), *site.browser_arguments(), *site.as_public(),
+              sep="\n", flush=True)
         try:
             time.sleep(float(sys.argv[1]) if len(sys.argv) > 1 else 3600)
         except KeyboardInterrupt:
