@@ -13,6 +13,7 @@
 
 #include "client/capture/browser_process.h"
 #include "client/capture/page_capture.h"
+#include "crypto/bytes.h"
 #include "crypto/result.h"
 
 namespace cunzheng::capture {
@@ -32,6 +33,7 @@ struct CaptureOptions {
   // captures.
   std::optional<std::string> checkpoint;
   std::function<Result<std::string>()> fetch_checkpoint;
+  std::optional<Hash> history;  // of a watched page: digest of its history's last line, for the log
   std::chrono::seconds rebind_every{300};
 };
 
