@@ -165,6 +165,10 @@ class Capture {
     clean.tool = options_.tool;
     ASSIGN_OR_RETURN(clean.browser_program, FindChromium(options_.browser.program));
     clean.browser_arguments = options_.browser.arguments;
+    if (!options_.ask_outside) {
+      clean.resolvers.clear();
+      clean.time_servers.clear();
+    }
     steps_.Note("cleanliness");
     cleanliness_ = CheckCleanliness(clean, RealProbes(), stop_);
     return {};

@@ -25,6 +25,7 @@ struct CaptureOptions {
   ExchangeLimits exchanges;
   bool phone = false;            // a phone's viewport, touch and user agent
   bool allow_local = false;      // private, loopback and link-local addresses too
+  bool ask_outside = true;       // other resolvers and time servers, for the cleanliness report
   std::string operator_account;  // hex, for the operation log; may be empty
   std::string tool;              // "cunzheng/0.1.0"
   std::string

@@ -297,12 +297,12 @@ void PageCapture::Pause(milliseconds time) {
 }
 
 bool PageCapture::Settle(milliseconds within) {
-  const auto until = Clock::now() + within;
-  const auto ran = cdp_.Run(until, [this] {
-    return !GoesOn() ||
-           (loaded_ && recorder_.open() == 0 && Clock::now() - recorder_.last_activity() >= limits_.quiet);
+  bool settled = false;
+  const auto ran = cdp_.Run(Clock::now() + within, [&] {
+    settled = loaded_ && recorder_.open() == 0 && Clock::now() - recorder_.last_activity() >= limits_.quiet;
+    return settled || !GoesOn();
   });
-  return ran && GoesOn() && Clock::now() < until;
+  return ran && settled && GoesOn();
 }
 
 Result<void> PageCapture::Open() {

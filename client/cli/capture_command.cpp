@@ -215,6 +215,8 @@ void AddCaptureCommand(CLI::App& app, Context& context) {
                     "Without Chromium's own sandbox, which root cannot have");
   command->add_flag("--allow-local", options->settings.allow_local,
                     "Also addresses of this machine and of private networks");
+  command->add_flag("--ask-nobody", options->settings.ask_nobody,
+                    "Ask no outside resolvers and time servers for the cleanliness report");
   command->add_flag("--record-failure", options->settings.record_failure,
                     "Pack what happened even when no response came");
   command

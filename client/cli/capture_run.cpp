@@ -82,6 +82,7 @@ Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::stri
   options.exchanges.body_within = std::min(options.exchanges.body_within, options.page.load_within / 2);
   options.phone = settings_.device == "phone";
   options.allow_local = settings_.allow_local;
+  options.ask_outside = !settings_.ask_nobody;
   options.operator_account = ToHex(session_->key.account);
   options.tool = "cunzheng/" CUNZHENG_VERSION;
   options.checkpoint = session_->view.checkpoint;

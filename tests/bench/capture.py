@@ -51,7 +51,7 @@ def measure(args, site, node, work):
         for number in range(args.rounds):
             package = work / "page.evidence.zip"
             package.unlink(missing_ok=True)
-            command = ["cunzheng", "capture", url, "--out", package, "--node", node.url, "--key", key, "--allow-local",
+            command = ["cunzheng", "capture", url, "--out", package, "--node", node.url, "--key", key, "--allow-local", "--ask-nobody",
                        "--pause", 0, *sandbox]
             for argument in site.browser_arguments():
                 command += ["--browser-argument", argument]

