@@ -58,7 +58,9 @@ Result<PageWatch> PageWatch::Open(const std::string& path, const std::string& ur
     return watch;
   }
   ASSIGN_OR_RETURN(watch.text_, ReadWholeFile(path, evidence::kHistoryBytesMax));
-  ASSIGN_OR_RETURN(watch.history_, evidence::DecodeHistory(watch.text_));
+  auto history = evidence::DecodeHistory(watch.text_);
+  if (!history) return Error{history.error().code, path + ": " + history.error().detail};
+  watch.history_ = std::move(*history);
   ASSIGN_OR_RETURN(const evidence::History same_page,
                    evidence::DecodeHistory(evidence::BeginHistory(url, interval_s)));
   if (watch.history_.url != same_page.url) {

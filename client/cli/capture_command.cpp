@@ -61,14 +61,12 @@ Result<void> CaptureCommand::CheckUrls() const {
   if (options_.urls.empty() == options_.list.empty()) {
     return Error{Errc::kUsage, "give addresses, or --list FILE with one address a line"};
   }
-  if (options_.watch_s != 0 && options_.urls.size() != 1) {
-    return Error{Errc::kUsage, "--watch is for one address"};
-  }
-  if (options_.looks != 0 && options_.watch_s == 0) return Error{Errc::kUsage, "--looks is for --watch"};
-  if (options_.watch_s != 0 && options_.out.ends_with(evidence::kPackageSuffix)) {
-    return Error{Errc::kUsage, "--out " + options_.out + ": a watch needs a folder"};
-  }
   for (const std::string& url : options_.urls) RETURN_IF_ERROR(CheckCaptureUrl(url));
+  if (options_.watch_s != 0 &&
+      (options_.urls.size() != 1 || options_.out.ends_with(evidence::kPackageSuffix))) {
+    return Error{Errc::kUsage, "--watch takes one address, and with --out a folder"};
+  }
+  if (options_.watch_s == 0 && options_.looks != 0) return Error{Errc::kUsage, "--looks goes with --watch"};
   return {};
 }
 
@@ -145,7 +143,7 @@ int CaptureCommand::Run() {
   if (const auto checked = CheckUrls(); !checked) return context_.Fail(checked.error());
   const auto jobs = FindJobs();
   if (!jobs) return context_.Fail(jobs.error());
-  settings_.quiet = options_.json || ((several_ || options_.watch_s != 0) && !options_.verbose);
+  settings_.quiet = options_.json || (several_ && !options_.verbose);
   if (const auto opened = run_.Open(); !opened) {
     if (opened.error().code != Errc::kNotFound) return context_.Fail(opened.error());
     return context_.Fail(opened.error(),
@@ -245,10 +243,10 @@ void AddCaptureCommand(CLI::App& app, Context& context) {
       ->type_name("S");
   command
       ->add_option("--watch", options->watch_s,
-                   "Look again each S seconds; pack and deposit what has changed")
+                   "Look again every S seconds; pack and deposit what has changed, and keep a history")
       ->check(CLI::Range(1, 30 * 86'400))
       ->type_name("S");
-  command->add_option("--looks", options->looks, "End a watch after so many looks")
+  command->add_option("--looks", options->looks, "With --watch: end after so many looks")
       ->check(CLI::Range(1, 100'000))
       ->type_name("N");
   command->add_flag("--verbose", options->verbose, "Of several captures tell every step");

@@ -49,8 +49,6 @@ class CaptureRun {
   // The browser first, before anything is asked of a person or of a node. Errors: kNotFound (no Chromium),
   // those of OpenDepositSession.
   Result<void> Open();
-  // Of a watch: the next captures name the history's last line.
-  void FollowHistory(const Hash& last) { history_ = last; }
   // Captures into a WACZ. Errors: those of CapturePage; kUnreachable when no response came, unless that is to
   // be recorded.
   Result<capture::CaptureSummary> Drive(const std::string& url, const std::string& wacz);
@@ -58,6 +56,9 @@ class CaptureRun {
   // what became of the deposit is told to the report.
   Result<void> Pack(const std::string& wacz, const std::string& path, const capture::CaptureSummary& summary,
                     DepositReport& report);
+
+  // The history that the next capture goes on with, by its last line's digest: the operation log has it.
+  void FollowHistory(const Hash& last) { history_ = last; }
 
   // Whether Ctrl-C ended a capture early; what there was is packed all the same.
   bool stopped() const { return stopped_; }

@@ -1,6 +1,5 @@
 #include "client/cli/capture_watch.h"
 
-#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -11,93 +10,103 @@
 namespace cunzheng::cli {
 namespace {
 
+using capture::PageWatch;
+using evidence::Look;
 using evidence::LookState;
 
-constexpr std::string_view kHistorySuffix = ".history.jsonl";
+constexpr auto kAsked = std::chrono::milliseconds(100);  // how often whether to stop
 
-// What ends a watch, instead of being one look's bad luck.
-bool IsGrave(Errc code) {
-  return code == Errc::kIo || code == Errc::kUsage || code == Errc::kNotFound || code == Errc::kInterrupted;
+uint64_t UnixUs() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+// What ends the watch, and not this look alone.
+bool EndsAll(const Error& error) {
+  return error.code == Errc::kIo || error.code == Errc::kNotFound || error.code == Errc::kUsage ||
+         error.code == Errc::kInterrupted;
+}
+
+// "1234 of 5000000 pixels", for the person who watches.
+std::string Extent(const Look& look) {
+  return std::to_string(look.pixels_changed) + "/" + std::to_string(look.pixels);
 }
 
 class Watch {
  public:
-  Watch(const WatchOptions& options, const Context& context, CaptureRun& run, DepositReport& report,
-        capture::PageWatch history)
-      : options_(options), context_(context), run_(run), report_(report), history_(std::move(history)) {}
+  Watch(const WatchOptions& options, const Context& context, CaptureRun& run, DepositReport& report)
+      : options_(options), context_(context), run_(run), report_(report) {}
 
   Result<void> Run() {
-    for (uint64_t looks = 0; options_.looks_max == 0 || looks < options_.looks_max; looks++) {
-      const auto due = Clock::now() + std::chrono::seconds(options_.interval_s);
-      RETURN_IF_ERROR(LookOnce());
-      if (looks + 1 == options_.looks_max) break;
-      while (Clock::now() < due && !Interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      if (Interrupted()) return Stopped();
+    const std::string name = ListedName(options_.url) + ".history.jsonl";
+    const std::string path = client::JoinPath(options_.folder, name);
+    ASSIGN_OR_RETURN(PageWatch watch, PageWatch::Open(path, options_.url, options_.interval_s));
+    Note(context_.Say("watching; the history is ", "正在监视；变更记录：") + ShownPath(path) +
+         context_.Say(" (Ctrl-C ends it)", "（按 Ctrl-C 结束）"));
+    for (uint64_t looks = 0; options_.looks_max == 0 || looks < options_.looks_max; ++looks) {
+      if (looks > 0 && !Wait()) return {};
+      began_ = std::chrono::steady_clock::now();
+      const auto looked = LookOnce(&watch);
+      if (!looked && looked.error().code == Errc::kInterrupted) return {};
+      if (!looked) return looked.error();
     }
     return {};
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
-  static Error Stopped() {
-    return {Errc::kInterrupted, "stopped; run the same command again to go on with the history"};
+  // Until the next look is due; false: the watch is over.
+  bool Wait() const {
+    const auto until = began_ + std::chrono::seconds(options_.interval_s);
+    while (!Interrupted() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(kAsked);
+    return !Interrupted();
   }
 
-  Result<void> LookOnce() {
-    const std::string name = CaptureName(options_.url, NowS());
-    const Scrap wacz(client::JoinPath(options_.folder, name + ".unfinished.wacz"));
-    run_.FollowHistory(history_.last());
+  Result<void> LookOnce(PageWatch* watch) {
+    const uint64_t time_us = UnixUs();
+    const std::string path =
+        client::JoinPath(options_.folder, CaptureName(options_.url, time_us / 1'000'000) +
+                                              std::string(evidence::kPackageSuffix));
+    const Scrap wacz(std::string(PackageStem(path)) + ".unfinished.wacz");
+    if (watch->looks() > 0) run_.FollowHistory(watch->last());
     const auto summary = run_.Drive(options_.url, wacz.path());
-    if (run_.stopped()) return Stopped();  // half a look is none
-    if (!summary) return Failed(summary.error());
-    auto look = history_.Compare(wacz.path(), summary->began_unix_us);
-    if (!look) return Failed(look.error());
-    if (look->state == LookState::kUnchanged) {
-      RETURN_IF_ERROR(history_.Record(std::move(look).value(), {}));
-      Tell(summary->began_unix_us, context_.Say("unchanged", "未变化"), "");
-      return {};
+    if (!summary && EndsAll(summary.error())) return summary.error();
+    if (!summary) return Failed(watch, summary.error(), time_us);
+    if (run_.stopped()) {
+      // Half a look would pass for a change.
+      Note(context_.Say("the last look was not finished, and is not kept", "最后一次查看未完成，不予保留"));
+      return Error{Errc::kInterrupted, "the last look was not finished"};
     }
-    const std::string package = name + std::string(evidence::kPackageSuffix);
-    const bool first = look->state == LookState::kFirst;
-    Tell(summary->began_unix_us,
-         first ? context_.Say("first    ", "首次") : context_.Say("changed  ", "已变化"), package);
-    RETURN_IF_ERROR(run_.Pack(wacz.path(), client::JoinPath(options_.folder, package), *summary, report_));
-    return history_.Record(std::move(look).value(), package);
+    const auto look = watch->Compare(wacz.path(), time_us);
+    if (!look && look.error().code == Errc::kInvalidValue) return Failed(watch, look.error(), time_us);
+    if (!look) return look.error();
+    if (look->state == LookState::kUnchanged) {
+      Note(context_.Say("unchanged  pixels that differ: ", "无变化  不同的像素：") + Extent(*look));
+      return watch->Record(*look, {});
+    }
+    Note(look->state == LookState::kFirst
+             ? context_.Say("first look", "首次查看")
+             : context_.Say("changed    pixels that differ: ", "有变化  不同的像素：") + Extent(*look));
+    RETURN_IF_ERROR(run_.Pack(wacz.path(), path, *summary, report_));
+    return watch->Record(*look, std::string(client::BaseName(path)));
   }
 
-  Result<void> Failed(const Error& error) {
-    if (IsGrave(error.code)) return error;
-    Tell(0, context_.Say("failed   ", "失败"), error.detail);
-    return history_.RecordFailure(error.detail, NowS() * 1'000'000);
-  }
-
-  static uint64_t NowS() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
-  }
-
-  void Tell(uint64_t time_unix_us, const std::string& what, const std::string& detail) const {
-    const uint64_t time_s = time_unix_us == 0 ? NowS() : time_unix_us / 1'000'000;
-    Note(TimeText(time_s) + "  " + what + (detail.empty() ? "" : "  " + client::Printable(detail)));
+  Result<void> Failed(PageWatch* watch, const Error& error, uint64_t time_us) const {
+    Note(context_.Say("failed     ", "失败  ") + client::Printable(error.detail));
+    return watch->RecordFailure(error.detail, time_us);
   }
 
   const WatchOptions& options_;
   const Context& context_;
   CaptureRun& run_;
   DepositReport& report_;
-  capture::PageWatch history_;
+  std::chrono::steady_clock::time_point began_;
 };
 
 }  // namespace
 
 Result<void> WatchPage(const WatchOptions& options, const Context& context, CaptureRun& run,
                        DepositReport& report) {
-  const std::string path =
-      client::JoinPath(options.folder, ListedName(options.url) + std::string(kHistorySuffix));
-  ASSIGN_OR_RETURN(capture::PageWatch history,
-                   capture::PageWatch::Open(path, options.url, options.interval_s));
-  return Watch(options, context, run, report, std::move(history)).Run();
+  return Watch(options, context, run, report).Run();
 }
 
 }  // namespace cunzheng::cli

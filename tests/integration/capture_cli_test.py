@@ -272,31 +272,6 @@ class CaptureTest(unittest.TestCase):
         urls.write_text("ftp://example.test/\n")
         self.assertIn("line 1", self.capture(2, "--list", urls, "--out", folder).stderr)
 
-    def test_a_watched_page_is_packed_when_it_changes(self):
-        folder, page = self.work / "watched", FILES["/"]
-        try:
-            self.capture(0, self.url, "--watch", 1, "--looks", 2, "--out", folder)
-            FILES["/"] = (page[0], page[1].replace("侵权商品".encode(), "已下架".encode()), page[2])
-            done = self.capture(0, self.url, "--watch", 1, "--looks", 1, "--out", folder)
-        finally:
-            FILES["/"] = page
-        self.assertIn("changed", done.stderr)
-        history = next(folder.glob("*.history.jsonl"))
-        lines = history.read_bytes().splitlines()
-        looks = [json.loads(line) for line in lines[1:]]
-        self.assertEqual([look["state"] for look in looks], ["first", "unchanged", "changed"])
-        for before, look in zip(lines, looks):
-            self.assertEqual(look["previous"], hashlib.sha256(before).hexdigest())
-        self.assertTrue((folder / looks[2]["difference"]).read_bytes().startswith(b"\x89PNG"))
-        self.assertIn("2 valid", self.verify(0, folder).stdout)
-        with zipfile.ZipFile(folder / looks[2]["package"]) as package:
-            wacz = package.read("capture.wacz")
-        self.assertEqual(hashlib.sha256(wacz).hexdigest(), looks[2]["wacz_sha256"])
-        inner = self.work / "watched.wacz"
-        inner.write_bytes(wacz)
-        log = dict(self.members(inner))["evidence/operations.jsonl"].decode()
-        self.assertIn(hashlib.sha256(lines[2]).hexdigest(), log)
-
     def test_ctrl_c_leaves_a_partial_package_that_says_so(self):
         path = self.work / "partial.evidence.zip"
         running = subprocess.Popen(["cunzheng", *map(str, self.command(self.url + "slow", "--out", path))],
@@ -318,7 +293,7 @@ class CaptureTest(unittest.TestCase):
             (2, ["http://user:word@example.test/"], "user name and password"),
             (2, [], "--list FILE"),
             (2, [self.url, "--device", "fridge"], "fridge"),
-            (2, [self.url, "--looks", "2"], "--looks is for --watch"),
+            (2, [self.url, "--looks", "2"], "--looks goes with --watch"),
             (1, [self.url, "--browser", "/no/such/browser"], "Chromium"),
             (4, ["http://127.0.0.1:1/"], "ERR_"),
         ]
