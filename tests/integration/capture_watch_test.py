@@ -22,7 +22,7 @@ sys.path.insert(0, str(SOURCE / "specs/vectors"))
 sys.dont_write_bytecode = True
 from cunzheng_py import reports  # noqa: E402
 
-INTERVAL_S = 2
+INTERVAL_S = 5  # so that a page can be changed between two looks
 
 
 class Site(http.server.BaseHTTPRequestHandler):
@@ -63,7 +63,7 @@ class WatchTest(unittest.TestCase):
         self.addCleanup(self.node.stop)
         self.out = self.work / "watched"
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        self.command = ["cunzheng", "capture", "--node", self.node.url, "--key", str(self.key), "--allow-local",
+        self.command = ["cunzheng", "capture", "--node", self.node.url, "--key", str(self.key), "--allow-local", "--ask-nobody",
                         "--quiet", "300", *sandbox, "--watch", str(INTERVAL_S), "--out", str(self.out)]
 
     def run_program(self, expected, *args):
@@ -141,7 +141,7 @@ class WatchTest(unittest.TestCase):
             command = self.command[1:] if "--out" not in arguments else self.command[1:-2]
             self.assertIn("--watch takes one address", self.run_program(2, *command, *arguments))
         self.assertIn("--looks goes with --watch", self.run_program(2, "capture", "--looks", "1", self.url))
-        self.assertIn("--watch", self.run_program(2, "capture", "--watch", "9", self.url))
+        self.assertIn("--watch", self.run_program(2, "capture", "--watch", "0", self.url))
 
 
 if __name__ == "__main__":
