@@ -266,6 +266,10 @@ TEST_CASE("a page that could not be loaded is not called complete") {
   CHECK(html.find("<div class=\"outcome warning\">") != std::string::npos);
   CHECK(html.find("Complete: ") == std::string::npos);
   CHECK(html.find("The browser says: net::ERR_NAME_NOT_RESOLVED") != std::string::npos);
+  // A file to download has failed as a page, and came all the same.
+  reported.input.stopped = "download";
+  reported.input.failure = "net::ERR_ABORTED";
+  CHECK(ReportHtml(reported.input).find("<div class=\"outcome notice\">") != std::string::npos);
 }
 
 TEST_CASE("long lists are cut on the page, which says where the rest is") {
