@@ -164,6 +164,7 @@ class Capture {
     summary_.tool = options_.tool + " sha256:" + ToHex(self.digests.sha256);
     steps_.Note("begin", summary_.tool);
     if (options_.checkpoint) steps_.Note("checkpoint", *options_.checkpoint);
+    if (options_.history) steps_.Note("history", ToHex(*options_.history));
     CleanlinessOptions clean;
     clean.url = options_.url;
     clean.tool = options_.tool;

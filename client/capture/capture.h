@@ -13,6 +13,7 @@
 
 #include "client/capture/browser_process.h"
 #include "client/capture/page_capture.h"
+#include "crypto/bytes.h"
 #include "crypto/result.h"
 
 namespace cunzheng::capture {
@@ -35,6 +36,7 @@ struct CaptureOptions {
   std::optional<std::string> checkpoint;
   std::function<Result<std::string>()> fetch_checkpoint;
   std::chrono::seconds rebind_every{300};
+  std::optional<Hash> history;  // of a watched page: digest of its history's last line, for the log
 };
 
 enum class Outcome { kComplete, kIncomplete, kPartial };

@@ -60,15 +60,22 @@ struct Named {
 
 constexpr Named kStops[] = {
     {"settled", {"网页已加载完毕并静止", "the page had settled"}},
-    {"user", {"操作者中止", "the operator ended it"}},
     {"interrupted", {"操作者中止", "the operator ended it"}},
+    {"failed", {"网页未能加载", "the page could not be loaded"}},
+    {"download", {"网址给出的是要下载的文件", "the address gave a file to download"}},
+    {"time_limit", {"取证超过总时限", "the capture took longer than its limit"}},
     {"load_limit", {"加载超过时限", "loading took longer than its limit"}},
     {"scroll_limit", {"滚动超过时限", "scrolling took longer than its limit"}},
     {"height_limit", {"页面高度超过上限", "the page is taller than the limit"}},
-    {"page_limit", {"网页反复跳转或弹出对话框", "the page went on navigating or asking"}},
+    {"exchange_limit", {"请求次数达到上限", "the page made as many requests as the limit allows"}},
+    {"target_limit",
+     {"打开的窗口与框架达到上限", "the page opened as many windows and frames as the limit allows"}},
     {"navigation_limit", {"网页反复跳转", "the page went on navigating"}},
     {"dialog_limit", {"网页反复弹出对话框", "the page went on asking"}},
+    {"memory_limit", {"浏览器占用的内存超过上限", "the browser took more memory than the limit"}},
+    {"disk_limit", {"浏览器占用的磁盘超过上限", "the browser took more disk than the limit"}},
     {"crashed", {"网页进程崩溃", "the page's process crashed"}},
+    {"browser_ended", {"浏览器意外退出", "the browser ended unexpectedly"}},
     {"hung", {"网页不再响应", "the page did not answer any more"}},
 };
 
@@ -285,6 +292,16 @@ void PutOutcome(const ReportInput& input, Page* page) {
              "Incomplete: something could not be kept; “Completeness” below says what."};
     style = "notice";
   }
+  if (input.stopped == "download") {
+    words = {"网址给出的是要下载的文件，没有可显示的网页；响应已记录在数据包中。",
+             "The address gave a file to download and no page to show; the response is in the package."};
+    style = "notice";
+  } else if (!input.failure.empty()) {
+    // However complete the record of that is, nobody should take it for the page.
+    words = {"网页未能加载；数据包只记录了所发生的情况。",
+             "The page could not be loaded; the package records what happened instead."};
+    style = "warning";
+  }
   page->Raw("<div class=\"outcome " + std::string(style) + "\"><strong>");
   page->Text(words.zh);
   page->Raw("</strong><span class=\"en\">");
@@ -296,8 +313,8 @@ void PutOutcome(const ReportInput& input, Page* page) {
                     en = "It ended because: " + std::string(stop.en);
   page->Both({zh, en});
   if (!input.failure.empty()) {
-    const std::string failed_zh = "网页未能加载：" + input.failure,
-                      failed_en = "The page could not be loaded: " + input.failure;
+    const std::string failed_zh = "浏览器报告：" + input.failure,
+                      failed_en = "The browser says: " + input.failure;
     page->Raw("</p><p>");
     page->Both({failed_zh, failed_en});
   }

@@ -9,6 +9,7 @@
 
 #include "client/cli/capture_list.h"
 #include "client/cli/capture_run.h"
+#include "client/cli/capture_watch.h"
 #include "client/cli/commands.h"
 #include "client/sdk/paths.h"
 
@@ -22,7 +23,7 @@ struct CaptureCommandOptions {
   std::string list, out;
   CaptureSettings settings;
   bool json = false, verbose = false;
-  uint64_t pause_s = 2;
+  uint64_t pause_s = 2, watch_s = 0, looks = 0;
 };
 
 uint64_t Now() {
@@ -61,6 +62,11 @@ Result<void> CaptureCommand::CheckUrls() const {
     return Error{Errc::kUsage, "give addresses, or --list FILE with one address a line"};
   }
   for (const std::string& url : options_.urls) RETURN_IF_ERROR(CheckCaptureUrl(url));
+  if (options_.watch_s != 0 &&
+      (options_.urls.size() != 1 || options_.out.ends_with(evidence::kPackageSuffix))) {
+    return Error{Errc::kUsage, "--watch takes one address, and with --out a folder"};
+  }
+  if (options_.watch_s == 0 && options_.looks != 0) return Error{Errc::kUsage, "--looks goes with --watch"};
   return {};
 }
 
@@ -149,6 +155,13 @@ int CaptureCommand::Run() {
   DepositReport report(context_, options_.json);
   report.ListItems(true);
   Result<void> end;
+  if (options_.watch_s != 0) {
+    const Job& job = jobs->front();
+    end = WatchPage({job.url, client::FolderOf(job.path), options_.watch_s, options_.looks}, context_, run_,
+                    report);
+    if (run_.offline()) report.Unreached(*run_.offline());
+    return report.Finish(end);
+  }
   for (const Job& job : *jobs) {
     end = CaptureOne(job, report);
     if (!end && !several_ && end.error().code == Errc::kUnreachable) return NoResponse(end.error());
@@ -233,6 +246,14 @@ void AddCaptureCommand(CLI::App& app, Context& context) {
                    "How long to wait for cosignatures, in seconds (default 30)")
       ->check(CLI::Range(0, 3'600))
       ->type_name("S");
+  command
+      ->add_option("--watch", options->watch_s,
+                   "Look again every S seconds; pack and deposit what has changed, and keep a history")
+      ->check(CLI::Range(1, 30 * 86'400))
+      ->type_name("S");
+  command->add_option("--looks", options->looks, "With --watch: end after so many looks")
+      ->check(CLI::Range(1, 100'000))
+      ->type_name("N");
   command->add_flag("--verbose", options->verbose, "Of several captures tell every step");
   command->add_flag("--json", options->json, "Say what was done as JSON");
   command->footer(

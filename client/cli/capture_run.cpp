@@ -87,6 +87,7 @@ Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::stri
   options.operator_account = ToHex(session_->key.account);
   options.tool = "cunzheng/" CUNZHENG_VERSION;
   options.checkpoint = session_->view.checkpoint;
+  options.history = history_;
   options.rebind_every = std::chrono::seconds(settings_.rebind_s);
   if (!session_->offline) options.fetch_checkpoint = [this] { return session_->client.GetCheckpoint(); };
   auto captured = capture::CapturePage(

@@ -57,6 +57,9 @@ class CaptureRun {
   Result<void> Pack(const std::string& wacz, const std::string& path, const capture::CaptureSummary& summary,
                     DepositReport& report);
 
+  // The history that the next capture goes on with, by its last line's digest: the operation log has it.
+  void FollowHistory(const Hash& last) { history_ = last; }
+
   // Whether Ctrl-C ended a capture early; what there was is packed all the same.
   bool stopped() const { return stopped_; }
   const std::optional<Error>& offline() const { return session_->offline; }
@@ -76,6 +79,7 @@ class CaptureRun {
   const Context& context_;
   std::optional<DepositSession> session_;
   std::optional<std::string> trust_;  // a hint for the package
+  std::optional<Hash> history_;
   bool stopped_ = false;
 };
 

@@ -27,6 +27,8 @@ using TileSource = std::function<Result<std::string>(size_t index)>;
 // All tiles under one another, as PNG, 8-bit RGB. Errors: kInvalidValue (no PNG; widths differ), kTooLarge;
 // the source's.
 Result<std::string> StitchTiles(size_t count, const TileSource& tile);
+// Whether the tiles alone are pictures that could be stitched, whole to the last row. Errors: as StitchTiles.
+Result<PictureSize> CheckTiles(size_t count, const TileSource& tile);
 // Whether the picture shows the tiles under one another, pixel by pixel. Errors: kDigestMismatch, naming the
 // first tile and row that differ; as StitchTiles.
 Result<PictureSize> CheckStitched(std::string_view stitched, size_t count, const TileSource& tile);

@@ -250,15 +250,21 @@ class Checker {
     report_.tiles = static_cast<uint32_t>(count);
     const std::string name = std::string(kWaczAttachments) + std::string(kStitched);
     const ZipMember* stitched = wacz_.Find(name);
-    if (stitched == nullptr) return {};
-    ASSIGN_OR_RETURN(const std::string picture, wacz_.Read(*stitched, kPictureBytesMax));
     uint64_t done = 0;
+    size_t last = 0;
     const TileSource tile = [&](size_t index) -> Result<std::string> {
       RETURN_IF_ERROR(Tell(done));
+      last = index;
       const ZipMember* member = wacz_.Find(tile_name(index));
       done += member->length;
       return wacz_.Read(*member, kPictureBytesMax);
     };
+    if (stitched == nullptr) {
+      const auto sound = count == 0 ? Result<PictureSize>(PictureSize()) : CheckTiles(count, tile);
+      if (!sound) return About(tile_name(last), sound.error());
+      return {};
+    }
+    ASSIGN_OR_RETURN(const std::string picture, wacz_.Read(*stitched, kPictureBytesMax));
     const auto same = CheckStitched(picture, count, tile);
     if (!same) return About(name, same.error());
     return {};

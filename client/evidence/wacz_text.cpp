@@ -205,10 +205,13 @@ Result<void> CheckAttachmentName(std::string_view name) {
 std::string EncodePackage(const Package& package) {
   bj::array resources;
   for (const auto& resource : package.resources) {
-    resources.push_back(bj::object{{"name", View(BaseName(resource.path))},
-                                   {"path", resource.path},
-                                   {"hash", resource.hash},
-                                   {"bytes", resource.bytes}});
+    bj::object item{{"name", View(BaseName(resource.path))},
+                    {"path", resource.path},
+                    {"hash", resource.hash},
+                    {"bytes", resource.bytes}};
+    // Else readers of data packages take an attachment in JSON for a table, and find fault with its rows.
+    if (resource.path.starts_with(kWaczAttachments)) item["type"] = "file";
+    resources.push_back(std::move(item));
   }
   return bj::serialize(bj::object{{"profile", "data-package"},
                                   {"wacz_version", "1.1.1"},
@@ -251,7 +254,7 @@ Result<Package> DecodePackage(std::string_view text) {
   if (EncodePackage(package) != text) {
     return Wrong(
         "must be profile, wacz_version 1.1.1, title, software, created, mainPageUrl, mainPageDate and "
-        "resources of name, path, hash, bytes, in their one form");
+        "resources of name, path, hash, bytes and, of an attachment, type, in their one form");
   }
   return package;
 }

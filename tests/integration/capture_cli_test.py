@@ -293,6 +293,7 @@ class CaptureTest(unittest.TestCase):
             (2, ["http://user:word@example.test/"], "user name and password"),
             (2, [], "--list FILE"),
             (2, [self.url, "--device", "fridge"], "fridge"),
+            (2, [self.url, "--looks", "2"], "--looks goes with --watch"),
             (1, [self.url, "--browser", "/no/such/browser"], "Chromium"),
             (4, ["http://127.0.0.1:1/"], "ERR_"),
         ]

@@ -108,23 +108,23 @@ class Browser:
                 yield answer["result"]["value"]
 
     def texts(self):
-        """What each frame shows: {address: text}."""
-        return dict(self._evaluate("[location.href, document.readyState === 'complete' && document.body"
-                                   " ? document.body.innerText : '']"))
+        """What each frame shows that has been loaded: {address: text}."""
+        return dict(self._evaluate("document.readyState === 'complete' && document.body"
+                                   " ? [location.href, document.body.innerText] : undefined"))
 
     def in_frame(self, address, expression):
         """The value of a script in the frame whose address begins so."""
         script = f"location.href.startsWith({json.dumps(address)}) && ({expression})"
         return next(value for value in self._evaluate(script) if value)
 
-    def wait_for_text(self, text, within_s):
-        """The address of the frame that shows `text`."""
+    def wait_for_text(self, text, within_s, inside=""):
+        """The address of the frame that shows `text`, of those whose address has `inside`."""
         deadline = time.monotonic() + within_s
         seen = {}
         while time.monotonic() < deadline:
             seen = self.texts()
             for address, shown in seen.items():
-                if text in shown:
+                if text in shown and inside in address:
                     return address
             time.sleep(0.2)
         raise AssertionError(f"no frame shows {text!r} within {within_s} s: {seen}")

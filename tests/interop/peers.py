@@ -8,7 +8,12 @@ import pathlib
 import platform
 import shutil
 import subprocess
+import sys
 import tarfile
+import tempfile
+import zipfile
+
+import wacz_reader
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "cunzheng"
 # wacz asks for pkg_resources, which newer setuptools no longer have.
@@ -73,3 +78,33 @@ def replay_page():
             for name in ("ui.js", "sw.js"):
                 (folder / name).write_bytes(archive.extractfile(f"package/{name}").read())
     return _once(REPLAY, make)
+
+
+def get(what, skipped):
+    """What `what` gives, or None where it cannot be reached, which is noted in `skipped` and must not happen in the
+    continuous integration."""
+    try:
+        return what()
+    except Unreachable as e:
+        if os.environ.get("CI") == "true":
+            raise
+        skipped.append(str(e))
+        return None
+
+
+def end(skipped):
+    """Ends a test, with the status of one that was skipped where something was."""
+    if skipped:
+        print("skipped, since it cannot be fetched here:", *skipped, sep="\n")
+        sys.exit(77)
+
+
+def find_valid(bin_folder, path):
+    """(what `warcio check` says of a WACZ's archive, what `wacz validate` says of the file)."""
+    with tempfile.NamedTemporaryFile(suffix=".warc.gz") as archive, zipfile.ZipFile(path) as zipped:
+        if wacz_reader.ARCHIVE in zipped.namelist():
+            archive.write(zipped.read(wacz_reader.ARCHIVE))
+        archive.flush()
+        warcio = subprocess.run([bin_folder / "warcio", "check", archive.name], capture_output=True, text=True)
+    wacz = subprocess.run([bin_folder / "wacz", "validate", "-f", path], capture_output=True, text=True)
+    return warcio.returncode == 0, wacz.returncode == 0 and "Validation succeeded" in wacz.stdout

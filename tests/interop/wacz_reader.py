@@ -114,7 +114,8 @@ def check(path):
 def seal(parts):
     """datapackage.json and its signature made anew, by a key of our own, in the form that the project writes."""
     package = json.loads(parts[PACKAGE])
-    package["resources"] = [{"name": name.rsplit("/", 1)[-1], "path": name, "hash": sha256(data), "bytes": len(data)}
+    package["resources"] = [{"name": name.rsplit("/", 1)[-1], "path": name, "hash": sha256(data), "bytes": len(data),
+                             **({"type": "file"} if name.startswith("evidence/") else {})}
                             for name, data in parts.items() if name not in (PACKAGE, DIGEST)]
 
     def compact(value):

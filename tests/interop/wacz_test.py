@@ -9,39 +9,25 @@ ReplayWeb.page, with the site gone, shows what the site showed.
 """
 
 import base64
-import functools
 import http.client
 import http.server
 import json
-import os
 import pathlib
 import random
 import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import zlib
 
 import peers
 import wacz_reader
 from browser import Browser, difference
+from replay import DIFFERENCE_MAX, replay, serve
 from wacz_reader import ARCHIVE, DIGEST, INDEX, PACKAGE, PAGES
 
 WIDTH, HEIGHT = 800, 600
-# Of 255, between the picture of the site and that of its replay: 0 where nothing is missing, 5 and more without the page's
-# image, frame or style sheet (each is tried below).
-DIFFERENCE_MAX = 2.0
 TEXT = "存证 of a page, 证据 in a frame"
-
-
-# The player keeps what it found in a database of its own.
-SIGNATURE_FOUND = """indexedDB.databases()
-  .then(all => all.find(d => d.name.startsWith("db:")).name)
-  .then(name => new Promise(done => { indexedDB.open(name).onsuccess = e => done(e.target.result) }))
-  .then(db => new Promise(done => {
-    db.transaction("verification").objectStore("verification").get("signature").onsuccess = e => done(e.target.result) }))
-  .then(found => found.matched ? "valid" : "invalid")"""
 
 
 def picture():
@@ -90,21 +76,6 @@ class Site(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class serve:
-    """A server on 127.0.0.1 as a context manager that gives its port."""
-
-    def __init__(self, handler):
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return self.server.server_port
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 def fetch(port, path):
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", path)
@@ -118,7 +89,7 @@ def fetch(port, path):
 ATTACHMENTS = {
     "page.pdf": b"%PDF-1.4\n", "page.mhtml": b"MIME-Version: 1.0\r\n\r\n", "dom.html": "<p>存证".encode(),
     "completeness.json": b'{"bodies_missed":[],"exchanges":8}', "cleanliness.json": b'{"items":[{"name":"hosts","ok":true}]}',
-    "operations.jsonl": b'{"step":"begin"}\n{"step":"end","more":1}\n', "certificates.json": b"{}",
+    "operations.jsonl": b'{"type":"log"}\n{"step":"begin","more":1}\n', "certificates.json": b"{}",
     "report.html": b"<p>report",
 }
 
@@ -142,24 +113,6 @@ class Test:
         done = subprocess.run([self.maker, "check", path], capture_output=True, text=True, timeout=60)
         assert done.returncode in (0, 1), done.stderr
         return None if done.returncode == 0 else done.stdout.strip()
-
-    def peers(self, get):
-        """What `get` gives, or None where it cannot be reached, which must not happen in the continuous integration."""
-        try:
-            return get()
-        except peers.Unreachable as e:
-            if os.environ.get("CI") == "true":
-                raise
-            self.skipped.append(str(e))
-            return None
-
-    def peer_check(self, bin_folder, path):
-        """(warcio's verdict, wacz's verdict) of a file."""
-        archive = self.work / "peer.warc.gz"
-        archive.write_bytes(wacz_reader.members(path).get(ARCHIVE, b""))
-        warcio = subprocess.run([bin_folder / "warcio", "check", archive], capture_output=True, text=True)
-        wacz = subprocess.run([bin_folder / "wacz", "validate", "-f", path], capture_output=True, text=True)
-        return warcio.returncode == 0, wacz.returncode == 0 and "Validation succeeded" in wacz.stdout
 
     def tampered(self, whole):
         """(what, file, the start of our error): sealed and packed again, so that nothing but its contents is wrong."""
@@ -237,26 +190,7 @@ class Test:
         print(f"{len(urls)} keys are surt's")
 
     def replay(self, player, wacz, page):
-        """The picture of what ReplayWeb.page shows of a WACZ, and whether it finds the signature valid."""
-        served = self.work / "served"
-        (served / "replay").mkdir(parents=True, exist_ok=True)
-        for name in ("ui.js", "sw.js"):
-            (served / "replay" / name).write_bytes((player / name).read_bytes())
-        # Until the service worker runs the server is asked for the player's own page.
-        (served / "replay" / "index.html").write_text(
-            "<!doctype html><script src=./ui.js></script><replay-app-main></replay-app-main>")
-        (served / "it.wacz").write_bytes(wacz.read_bytes())
-        (served / "index.html").write_text(
-            "<!doctype html><style>html,body{margin:0;height:100%;overflow:hidden}</style><script src=/replay/ui.js></script>"
-            f"<replay-web-page source=/it.wacz url='{page}' replayBase=/replay/ embed=replayonly"
-            " style=height:100%></replay-web-page>")
-        with serve(functools.partial(Folder, directory=served)) as port, Browser(WIDTH, HEIGHT) as browser:
-            browser.go(f"http://127.0.0.1:{port}/index.html")
-            address = browser.wait_for_text(TEXT, 60)
-            assert page in address and address.startswith(f"http://127.0.0.1:{port}/"), address
-            browser.wait_for_text("the frame", 30)
-            found = browser.in_frame(f"http://127.0.0.1:{port}/replay/?source", SIGNATURE_FOUND)
-            return browser.screenshot(), found == "valid"
+        return replay(player, wacz, page, (WIDTH, HEIGHT), [TEXT, "the frame"])
 
     def run(self):
         with serve(Site) as port, Browser(WIDTH, HEIGHT) as browser:
@@ -274,39 +208,39 @@ class Test:
         assert self.our_check_of_copy(whole) is None
         print(f"an independent reader agrees on {count} records and {lines} index lines")
 
-        bin_folder = self.peers(peers.python_peers)
+        bin_folder = peers.get(peers.python_peers, self.skipped)
         if bin_folder:
-            assert self.peer_check(bin_folder, whole) == (True, True)
+            assert peers.find_valid(bin_folder, whole) == (True, True)
             self.keys(bin_folder)
         let_through = []
         for what, path, error in self.tampered(whole):
             found = self.our_check(path)
             assert found and found.startswith(error), f"{what}: {found}, expected {error}"
-            if bin_folder and all(self.peer_check(bin_folder, path)):
+            if bin_folder and all(peers.find_valid(bin_folder, path)):
                 let_through.append(what)
         if bin_folder:
             # They do find what they look for.
             parts = wacz_reader.members(whole)
             parts["evidence/dom.html"] = b"else"
             (self.work / "changed.wacz").write_bytes(wacz_reader.pack(parts))
-            assert self.peer_check(bin_folder, self.work / "changed.wacz") == (True, False)
+            assert peers.find_valid(bin_folder, self.work / "changed.wacz") == (True, False)
             assert len(let_through) >= 6, let_through
             print(f"warcio and wacz let through, and we refuse: {', '.join(let_through)}")
 
-        player = self.peers(peers.replay_page)
+        player = peers.get(peers.replay_page, self.skipped)
         if player:
-            picture_of_it, valid = self.replay(player, whole, page)
-            assert valid, "ReplayWeb.page finds the signature invalid"
-            replayed = difference(shot, picture_of_it)
+            shown = self.replay(player, whole, page)
+            assert shown.signature_valid, "ReplayWeb.page finds the signature invalid"
+            replayed = difference(shot, shown.picture)
             assert replayed <= DIFFERENCE_MAX, f"the replay differs by {replayed:.2f} of 255, more than {DIFFERENCE_MAX}"
             print(f"the replay differs from the page by {replayed:.2f} of 255")
             # The measure sees what matters: the same without one part of the page.
-            for missing in ("/style.css", "/picture.png", "/frame"):
+            for missing in ("/picture.png", "/frame"):
                 rest = [e for e in exchanges if not e["url"].endswith(missing)]
                 if missing == "/frame":
                     rest.append(dict(exchanges[0], url=f"http://127.0.0.1:{port}/frame",
                                      body=base64.b64encode(b"<body style='background:#000'>the frame").decode()))
-                less = difference(shot, self.replay(player, self.make("less.wacz", rest, page, shot), page)[0])
+                less = difference(shot, self.replay(player, self.make("less.wacz", rest, page, shot), page).picture)
                 assert less > DIFFERENCE_MAX, f"without {missing} the replay differs by {less:.2f} alone"
                 print(f"without {missing} it would by {less:.2f}")
             # And it does look at the signature.
@@ -315,7 +249,7 @@ class Test:
             parts[DIGEST] = parts[DIGEST].replace(signed, strange)
             forged = self.work / "forged.wacz"
             forged.write_bytes(wacz_reader.pack(parts))
-            assert not self.replay(player, forged, page)[1], "ReplayWeb.page finds a forged signature valid"
+            assert not self.replay(player, forged, page).signature_valid, "ReplayWeb.page finds a forged signature valid"
             assert self.our_check(forged).startswith("signature_invalid: datapackage-digest.json: ")
         assert len(Site.asked) == asked, "the site was asked during a replay"
 
@@ -327,35 +261,12 @@ class Test:
         return self.our_check(path)
 
 
-class Folder(http.server.SimpleHTTPRequestHandler):
-    """Files, and parts of them, which the player asks for."""
-
-    def do_GET(self):
-        asked = self.headers.get("Range", "")
-        if not asked.startswith("bytes="):
-            return super().do_GET()
-        data = pathlib.Path(self.translate_path(self.path)).read_bytes()
-        first, last = asked[6:].split("-")
-        start = int(first) if first else max(0, len(data) - int(last))
-        end = min(int(last) + 1 if first and last else len(data), len(data))
-        self.send_response(206)
-        self.send_header("Content-Type", "application/wacz")
-        self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
-        self.send_header("Content-Length", str(end - start))
-        self.end_headers()
-        self.wfile.write(data[start:end])
-
-    def log_message(self, *_):
-        pass
-
-
 def main():
     with tempfile.TemporaryDirectory(prefix="cunzheng-wacz-") as folder:
         test = Test(sys.argv[1], pathlib.Path(folder))
         test.run()
-    if test.skipped:
-        print("skipped, since it cannot be fetched here:", *test.skipped, sep="\n  ")
-        sys.exit(77)
+    peers.end(test.skipped)
+    print("passed")
 
 
 if __name__ == "__main__":

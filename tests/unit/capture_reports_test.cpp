@@ -256,6 +256,22 @@ TEST_CASE("the report shows digests in groups of eight, and times of Beijing and
         std::string::npos);
 }
 
+TEST_CASE("a page that could not be loaded is not called complete") {
+  Reported reported("x");
+  reported.input.outcome = "complete";
+  reported.input.failure.clear();
+  CHECK(ReportHtml(reported.input).find("<div class=\"outcome ok\">") != std::string::npos);
+  reported.input.failure = "net::ERR_NAME_NOT_RESOLVED";
+  const std::string html = ReportHtml(reported.input);
+  CHECK(html.find("<div class=\"outcome warning\">") != std::string::npos);
+  CHECK(html.find("Complete: ") == std::string::npos);
+  CHECK(html.find("The browser says: net::ERR_NAME_NOT_RESOLVED") != std::string::npos);
+  // A file to download has failed as a page, and came all the same.
+  reported.input.stopped = "download";
+  reported.input.failure = "net::ERR_ABORTED";
+  CHECK(ReportHtml(reported.input).find("<div class=\"outcome notice\">") != std::string::npos);
+}
+
 TEST_CASE("long lists are cut on the page, which says where the rest is") {
   Reported reported("x");
   std::vector<Exchange> many(600, MakeExchange(200, BodyState::kMissed));

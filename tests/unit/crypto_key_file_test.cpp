@@ -268,6 +268,38 @@ TEST_CASE("a file is written whole, with the asked mode, and nothing stays besid
   CHECK(FilesIn(dir) == 1);
 }
 
+TEST_CASE("a file that grows has its name when it is whole, and is gone when it never is") {
+  const TempDir dir;
+  {
+    auto file = NewFile::Create(dir / "a", 0640);
+    REQUIRE(file);
+    REQUIRE(file->Append("one two"));
+    CHECK_FALSE(std::filesystem::exists(dir / "a"));
+    auto moved = std::move(*file);
+    REQUIRE(moved.Append(" three"));
+    REQUIRE(moved.Overwrite(4, "TWO"));
+    CHECK(moved.length() == 13);
+    REQUIRE(moved.Finish(false));
+    CHECK(dir.Read("a") == "one TWO three");
+    CHECK(ModeOf(dir / "a") == 0640);
+  }
+  {
+    auto abandoned = NewFile::Create(dir / "b", 0600);
+    REQUIRE(abandoned);
+    REQUIRE(abandoned->Append("x"));
+    // Taking another's place discards what was there.
+    *abandoned = *NewFile::Create(dir / "c", 0600);
+    CHECK(abandoned->length() == 0);
+    CHECK(FilesIn(dir) == 2);
+    auto late = NewFile::Create(dir / "a", 0600);
+    REQUIRE(late);
+    CHECK(CodeOf(late->Finish(false)) == "already_exists");
+  }
+  CHECK(FilesIn(dir) == 1);
+  CHECK(dir.Read("a") == "one TWO three");
+  CHECK(CodeOf(NewFile::Create(dir / "no/such/folder", 0600)) == "io_error");
+}
+
 TEST_CASE("of many writers that must not replace exactly one wins") {
   const TempDir dir;
   for (int round = 0; round < 10; ++round) {

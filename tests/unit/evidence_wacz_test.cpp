@@ -1,7 +1,9 @@
 // WACZ files: what the writer makes passes the check, and whatever was changed since does not, named by its
 // member.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 #include <functional>
 
@@ -254,9 +256,7 @@ TEST_CASE("an attachment that was added, removed, renamed or moved is refused") 
         "invalid_value: evidence/more.txt: must be listed in datapackage.json, in the order of the members");
   CHECK(Changed([](Members* m) { m->erase(m->end() - 3); }) ==
         "invalid_value: datapackage.json: resources: lists what the archive has not: evidence/dom.html");
-  CHECK(Changed([](Members* m) {
-          Find(m, "evidence/dom.html"), (*m)[m->size() - 3].first = "evidence/dom2.html";
-        }) ==
+  CHECK(Changed([](Members* m) { (*m)[m->size() - 3].first = "evidence/dom2.html"; }) ==
         "invalid_value: evidence/dom2.html: must be listed in datapackage.json, in the order of the members");
   CHECK(Changed([](Members* m) { std::swap((*m)[4], (*m)[5]); }) ==
         "invalid_value: evidence/screenshot-001.png: must be listed in datapackage.json, in the order of the "
@@ -283,7 +283,7 @@ TEST_CASE("datapackage.json has one form") {
   const std::string form =
       "invalid_value: datapackage.json: must be profile, wacz_version 1.1.1, title, software, created, "
       "mainPageUrl, "
-      "mainPageDate and resources of name, path, hash, bytes, in their one form";
+      "mainPageDate and resources of name, path, hash, bytes and, of an attachment, type, in their one form";
   CHECK(with("\"title\"", " \"title\"") == form);
   CHECK(with("1.1.1", "1.1.2") == form);
   CHECK(with("data-package", "wacz-package") == form);
@@ -608,6 +608,13 @@ TEST_CASE("a screenshot that is not its tiles' is refused") {
         "invalid_value: evidence/screenshot-000.png: missing: tiles must be numbered from 000 without gaps");
   CHECK(Resealed([](Members* m) { *Find(m, "evidence/screenshot-001.png") = "GIF, not PNG"; }) ==
         "invalid_value: " + name + "tile 1: png: Not a PNG file");
+  const auto without_picture = [](Members* m) {
+    std::erase_if(*m, [](auto& x) { return x.first == "evidence/screenshot.png"; });
+  };
+  CHECK(Resealed([&](Members* m) {
+          without_picture(m);
+          Find(m, "evidence/screenshot-001.png")->back() ^= 1;
+        }).starts_with("invalid_value: evidence/screenshot-001.png: tile 1: png: "));
   // A capture that was stopped has tiles and no picture, or neither.
   CHECK(Resealed([](Members* m) {
           std::erase_if(*m, [](auto& x) { return x.first == "evidence/screenshot.png"; });
@@ -696,6 +703,41 @@ TEST_CASE("records that belong together are added all or none") {
   const auto report = CheckWacz(*ZipReader::Open(MemorySource(dir.Read("a.wacz"))));
   REQUIRE(report);
   CHECK(report->records == 2);
+}
+
+TEST_CASE("on a disk that is full the writer says so and leaves nothing behind") {
+  const TempDir dir;
+  // What writing beyond a limit does: EFBIG in place of ENOSPC, and a signal that is not wanted.
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = 20'000;
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  auto early = WaczWriter::Create(dir / "a.wacz"), late = WaczWriter::Create(dir / "b.wacz");
+  REQUIRE(early);
+  REQUIRE(late);
+  early->AddPage("http://a.example/", "", kWaczTestTime);
+  late->AddPage("http://a.example/", "", kWaczTestTime);
+  std::string noise;
+  for (int i = 0; i < 500; ++i) noise += AsText(Sha256(AsBytes(std::to_string(i))));
+  const auto attached = early->AddAttachment("noise", noise + noise);
+  const auto finished_early = early->Finish("", "s", 0, false);
+  const auto fits = late->AddAttachment("a", noise), fits_too = late->AddAttachment("b", "x");
+  auto exchange =
+      MakeTestExchange("GET", "http://a.example/", "HTTP/1.1 200 OK", "image/png", noise, kWaczTestTime);
+  const auto added = late->AddRecord(exchange.response);
+  const auto finished_late = late->Finish("", "s", 0, false);
+  setrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, handler);
+  CHECK(ErrorOf(attached) == "io_error: " + (dir / "a.wacz") + ": File too large");
+  CHECK(ErrorOf(finished_early) ==
+        "io_error: " + (dir / "a.wacz") + ": an earlier part could not be written");
+  CHECK(fits);
+  CHECK(fits_too);
+  CHECK(added);
+  CHECK(ErrorOf(finished_late) == "io_error: " + (dir / "b.wacz") + ": File too large");
+  CHECK(std::filesystem::is_empty(dir.path()));
 }
 
 TEST_CASE("an archive can be empty but for a page that could not be loaded") {

@@ -1,13 +1,14 @@
 """Packages and disclosures (specs/capture.md): the container, manifest, parts and receipt, from bytes alone.
 
-Steps 1 to 3 and the receipt; what is inside the WACZ is left to readers of WACZ.
+Steps 1 to 3, the reports and the receipt; what else is inside the WACZ is left to readers of WACZ.
 """
 
 import gzip
+import re
 import struct
 import zlib
 
-from . import crypto, formats, jsonp, merkle, receipt
+from . import crypto, formats, jsonp, merkle, receipt, reports
 from .jsonp import OPTIONAL, Bad, array, hex32, integer, shape, text, type_is
 
 DIGESTS = shape(("sha256", hex32), ("sm3", hex32))
@@ -25,6 +26,8 @@ SHOWN = shape(("index", integer(0, 199_999)), ("part", shape(*PART)), ("path", a
 DISCLOSURE = [("type", type_is("cunzheng/disclosure/v1")), ("parts", array(1, 10_000, SHOWN))]
 PACKAGE_MEMBERS = ["README.txt", "capture.wacz", "parts.json", "manifest.json", "receipt.json", "trust.json"]
 DISCLOSURE_MEMBERS = ["README.txt", "disclosure.json", "manifest.json", "receipt.json", "trust.json"]
+COMPONENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._@+=-]{1,255}"
+NAME = re.compile(f"{COMPONENT}(?:/{COMPONENT})*")
 
 
 def build_zip(members):
@@ -49,8 +52,12 @@ def read_zip(data):
         at = begin + length
     if build_zip(members) != data:
         raise Bad("invalid_value", "not in the one form of a container")
-    if len({name.lower() for name, _ in members}) != len(members):
-        raise Bad("invalid_value", "two members of one name")
+    names = [name.lower() for name, _ in members]
+    folders = {name[:at] for name in names for at, c in enumerate(name) if c == "/"}
+    if len(set(names)) != len(names) or folders & set(names):
+        raise Bad("invalid_value", "two members of one name, or one that is another's folder")
+    if not all(len(name) <= 512 and NAME.fullmatch(name) for name, _ in members):
+        raise Bad("invalid_value", "a member's name")
     return members
 
 
@@ -107,6 +114,18 @@ def _member_parts(name, data):
         at += length
 
 
+def _reports(members, attrs):
+    """Step 8, of the reports that are there."""
+    if completeness := members.get("evidence/completeness.json"):
+        if attrs["outcome"] == "complete" and not reports.is_complete(reports.decode_completeness(completeness)):
+            raise Bad("invalid_value", "completeness.json: a complete capture has no gaps")
+    if cleanliness := members.get("evidence/cleanliness.json"):
+        reports.decode_cleanliness(cleanliness)
+    if operations := members.get("evidence/operations.jsonl"):
+        if reports.decode_operations(operations)[0]["tool"] != attrs["tool"]:
+            raise Bad("invalid_value", "operations.jsonl: tool")
+
+
 def verify_package(data, trust_text, receipt_text=None):
     try:
         listed = read_zip(data)
@@ -116,13 +135,15 @@ def verify_package(data, trust_text, receipt_text=None):
         parts = jsonp.check(jsonp.decode(members["parts.json"], 64 << 20), PARTS)["parts"]
         if len(parts) != int(attrs["parts"]) or merkle.root([_leaf(p) for p in parts]).hex() != attrs["parts_root"]:
             raise Bad("root_mismatch", "parts.json")
-        found = [p for name, member in read_zip(members["capture.wacz"]) for p in _member_parts(name, member)]
+        wacz = read_zip(members["capture.wacz"])
+        found = [p for name, member in wacz for p in _member_parts(name, member)]
         if len(found) != len(parts):
             raise Bad("digest_mismatch", "number of parts")
         for (where, part_bytes), part in zip(found, parts):
             stated = {k: v for k, v in part.items() if k not in ("salt", "digest", "length")}
             if stated != where or part["length"] != len(part_bytes) or part["digest"] != _digests(part_bytes):
                 raise Bad("digest_mismatch", str(where))
+        _reports(dict(wacz), attrs)
     except Bad as bad:
         return receipt.Report("not_valid", bad.code, detail=str(bad))
     if not receipt_text:
