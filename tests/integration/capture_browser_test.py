@@ -105,7 +105,7 @@ def png_rows(data):
 # name: (path or address, further options)
 KIND = {
     "index": ("/", []), "redirect": ("/redirect/4", []), "frames": ("/frames", []), "lazy": ("/lazy", []),
-    "infinite": ("/infinite/4", []), "tall": ("/tall", []), "encodings": ("/encodings", []), "media": ("/media", []),
+    "moving": ("/moving", ["--record", "2"]), "infinite": ("/infinite/4", []), "tall": ("/tall", []), "encodings": ("/encodings", []), "media": ("/media", []),
     "worker": ("https:/sw", []), "socket": ("/socket", []), "downloads": ("/downloads", []), "error": ("/nosuch", []),
     "chinese": ("idn:/chinese", []), "dynamic": ("/dynamic", []), "phone": ("/agent", ["--device", "phone"]),
     "tls": ("https:/", []), "downgrade": ("https:/downgrade", []), "hanging": ("/hanging", ["--time", "24"]),
@@ -316,6 +316,13 @@ class CaptureBrowserTest(unittest.TestCase):
         self.assertIn("Mobile Safari", words)
         self.assertIn("|390|3|5<", words)
         self.assertEqual(png_size(page.read("screenshot.png"))[0], 3 * 390)
+
+    def test_a_recording_is_in_the_package(self):
+        page = self.complete("moving")
+        self.assertEqual(page.facts["capture"], "recording")
+        self.assertEqual(page.read("recording-000.mjpeg")[:3], b"\xff\xd8\xff")
+        self.assertGreater(len(page.read("recording-000.jsonl").splitlines()), 5)
+        self.assertEqual(self.complete("index").facts["capture"], "page")
 
     # ---- What hostile ones may.
 
