@@ -13,9 +13,9 @@ endfunction()
 
 set(SUITE ${PROJECT_SOURCE_DIR}/tests/suite.sh)
 add_suite(format 120 ${SUITE} format)
-add_suite(asan 3600 ${SUITE} preset asan all --label-exclude "full|bench|consortium|vectors")
+add_suite(asan 3600 ${SUITE} preset asan all --label-exclude "full|bench|browser|consortium|vectors")
 # What is labelled "threads"; the rest of that build would only cost time.
-add_suite(tsan 3600 ${SUITE} preset tsan "crypto_test store_test store_fault_test client_test node_test"
+add_suite(tsan 3600 ${SUITE} preset tsan "capture_test crypto_test store_test store_fault_test client_test node_test"
   --label-regex threads)
 add_suite(fuzz 10800 ${SUITE} fuzz)
 add_suite(tidy 3600 ${PROJECT_SOURCE_DIR}/tests/tidy.py ${CMAKE_BINARY_DIR})

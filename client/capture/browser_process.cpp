@@ -151,13 +151,16 @@ Result<std::unique_ptr<BrowserProcess>> BrowserProcess::Start(const BrowserOptio
   if (options.headless) command.emplace_back("--headless");
   if (!options.sandbox) command.emplace_back("--no-sandbox");
   if (SharedMemoryIsSmall()) command.emplace_back("--disable-dev-shm-usage");
+  const auto chooses_proxy = [](const std::string& argument) { return argument.starts_with("--proxy-"); };
+  if (std::none_of(options.arguments.begin(), options.arguments.end(), chooses_proxy)) {
+    command.emplace_back("--no-proxy-server");
+  }
   command.insert(command.end(), options.arguments.begin(), options.arguments.end());
   command.emplace_back("about:blank");
   // Nothing of the person's own settings but what a browser cannot do without.
   std::vector<std::string> environment = {"HOME=" + profile, "PATH=/usr/local/bin:/usr/bin:/bin",
-                                          "TMPDIR=" + profile, "LANG=" + EnvOr("LANG", "C.UTF-8"),
-                                          "TZ=" + EnvOr("TZ", "")};
-  for (const char* name : {"DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XAUTHORITY"}) {
+                                          "TMPDIR=" + profile, "LANG=" + EnvOr("LANG", "C.UTF-8")};
+  for (const char* name : {"TZ", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XAUTHORITY"}) {
     if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
   }
 

@@ -1,5 +1,7 @@
 #include "client/capture/capture.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <future>
@@ -89,19 +91,21 @@ class Contents {
   std::vector<std::string> missing_;
 };
 
-Result<void> AddExchanges(const std::vector<Exchange>& exchanges, evidence::WaczWriter* wacz,
-                          OperationSteps* steps) {
+// Returns how many exchanges could not be written.
+Result<uint64_t> AddExchanges(const std::vector<Exchange>& exchanges, evidence::WaczWriter* wacz,
+                              OperationSteps* steps) {
+  uint64_t left_out = 0;
   for (const Exchange& exchange : exchanges) {
-    for (const evidence::WarcRecord& record : ExchangeRecords(exchange)) {
-      auto added = wacz->AddRecord(record);
-      if (added) continue;
-      // An address or header beyond what a record can hold is told, and costs this record alone.
-      if (added.error().code != Errc::kTooLarge && added.error().code != Errc::kInvalidValue) return added;
-      steps->Note("record_left_out", std::to_string(exchange.number) + ": " + added.error().detail);
-      break;
+    const auto added = wacz->AddRecords(ExchangeRecords(exchange));
+    if (added) continue;
+    // An address or header beyond what a record can hold is told, and costs this exchange alone.
+    if (added.error().code != Errc::kTooLarge && added.error().code != Errc::kInvalidValue) {
+      return added.error();
     }
+    ++left_out;
+    steps->Note("records_left_out", std::to_string(exchange.number) + ": " + added.error().detail);
   }
-  return {};
+  return left_out;
 }
 
 Result<void> AddPictures(const PageResult& page, Contents* contents, OperationSteps* steps) {
@@ -149,7 +153,9 @@ class Capture {
     PageCapture page(browser.get(), options_.page, options_.exchanges,
                      {options_.allow_local, options_.phone, options_.record}, &steps_, stop_);
     page.OnTick([&] { rebinding.Tick(); });
-    ASSIGN_OR_RETURN(page_, page.Run(options_.url));
+    auto ran = page.Run(options_.url);
+    if (!ran) return Explained(ran.error(), *browser);
+    page_ = std::move(ran).value();
     RETURN_IF_ERROR(Write(page.exchanges(), &wacz));
     RETURN_IF_ERROR(
         wacz.Finish(page_.title.empty() ? options_.url : page_.title, options_.tool, UnixUs(), false));
@@ -157,6 +163,18 @@ class Capture {
   }
 
  private:
+  // A browser that ends at once has said why on its standard error.
+  Error Explained(const Error& error, const BrowserProcess& browser) const {
+    if (error.code != Errc::kUnreachable) return error;
+    if (options_.browser.sandbox && geteuid() == 0) {
+      return {Errc::kUsage,
+              "Chromium's sandbox cannot be had as root: run this as another user, or give --no-sandbox"};
+    }
+    std::string complaints = browser.Complaints();
+    while (complaints.ends_with('\n')) complaints.pop_back();
+    return {error.code, error.detail + ": " + complaints.substr(complaints.find_last_of('\n') + 1)};
+  }
+
   // Who and what, and in what state the machine is.
   Result<void> Begin() {
     const std::string program = options_.tool_program.empty() ? std::string(kSelf) : options_.tool_program;
@@ -183,7 +201,7 @@ class Capture {
     const std::vector<Exchange>& exchanges = recorder.exchanges();
     steps_.Note("packing", std::to_string(exchanges.size()) + " exchanges");
     RETURN_IF_ERROR(wacz->AddRecord(InfoRecord(options_.tool, summary_.began_unix_us)));
-    RETURN_IF_ERROR(AddExchanges(exchanges, wacz, &steps_));
+    ASSIGN_OR_RETURN(left_out_, AddExchanges(exchanges, wacz, &steps_));
     Summarise(exchanges);
     wacz->AddPage(summary_.url, page_.title, summary_.began_unix_us);
     if (!page_.final_url.empty() && page_.final_url != summary_.url) {
@@ -261,6 +279,7 @@ class Capture {
   evidence::CleanlinessReport cleanliness_;
   PageResult page_;
   CaptureSummary summary_;
+  uint64_t left_out_ = 0;  // exchanges
 };
 
 }  // namespace

@@ -83,6 +83,9 @@ Result<std::vector<Job>> CaptureCommand::FindJobs() {
     if (several_) return Error{Errc::kUsage, "--out " + options_.out + ": several captures need a folder"};
     folder = client::FolderOf(options_.out);
     name = client::BaseName(options_.out);
+  } else if (options_.out.ends_with(".zip")) {
+    return Error{Errc::kUsage, "--out " + options_.out + ": a package's name ends in " +
+                                   std::string(evidence::kPackageSuffix)};
   } else if (!options_.out.empty()) {
     folder = options_.out;
     fs::create_directories(folder, ec);
@@ -121,7 +124,7 @@ void CaptureCommand::Politely(const std::string& url) {
 Result<void> CaptureCommand::CaptureOne(const Job& job, DepositReport& report) {
   if (access(job.path.c_str(), F_OK) == 0) {
     if (!several_) return Error{Errc::kAlreadyExists, ShownPath(job.path)};
-    report.Unchanged(client::ReceiptPathFor(job.path));
+    report.Unchanged(job.path);
     return {};
   }
   Politely(job.url);

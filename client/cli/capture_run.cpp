@@ -160,7 +160,12 @@ Result<void> CaptureRun::Deposit(const std::string& path, client::QueuedItem ite
                                                session_->view.origin, settings_.wait_s * 1'000);
   if (delivery && delivery->attested) {
     ASSIGN_OR_RETURN(const std::string receipt, ReadWholeFile(receipt_path, ledger::kReceiptLengthMax));
-    RETURN_IF_ERROR(evidence::AddReceipt(path, receipt));
+    if (const auto put = evidence::AddReceipt(path, receipt); !put) {
+      return Error{put.error().code,
+                   "the package and, beside it, its receipt are whole and valid; only the receipt could "
+                   "not be put in: " +
+                       put.error().detail};
+    }
     unlink(receipt_path.c_str());
     batch.items.front().receipt_path = path;  // where it is now, for the report
   }
@@ -174,7 +179,9 @@ Result<void> CaptureRun::Pack(const std::string& wacz, const std::string& path, 
   ASSIGN_OR_RETURN(Papers papers, Prepare(wacz, path, summary));
   RETURN_IF_ERROR(evidence::WritePackage(path, wacz, papers.texts, false));
   report.Captured(
-      path, std::string(capture::OutcomeName(summary.outcome)) + ", HTTP " + std::to_string(summary.status) +
+      path, std::string(capture::OutcomeName(summary.outcome)) + ", " +
+                (summary.status == 0 ? context_.Say("no response", "无响应")
+                                     : "HTTP " + std::to_string(summary.status)) +
                 ", " + std::to_string(summary.exchanges) + context_.Say(" exchanges, ", " 次交换，") +
                 std::to_string(summary.bodies_missed) + context_.Say(" bodies missing", " 个响应体缺失"));
   return Deposit(path, std::move(papers.item), report);

@@ -29,7 +29,8 @@ struct Opened {
 
 Result<Opened> Open(const std::string& path) {
   Opened out;
-  const bool package = path.ends_with(evidence::kPackageSuffix) || path.ends_with(evidence::kDisclosureSuffix);
+  const bool package =
+      path.ends_with(evidence::kPackageSuffix) || path.ends_with(evidence::kDisclosureSuffix);
   ASSIGN_OR_RETURN(const std::string text,
                    package ? evidence::ReadReceipt(path) : ReadWholeFile(path, ledger::kReceiptLengthMax));
   ASSIGN_OR_RETURN(out.receipt, ledger::DecodeReceipt(text));

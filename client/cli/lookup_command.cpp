@@ -78,8 +78,8 @@ Result<void> Lookup::Find() {
     const DigestProgress go_on = [](uint64_t) { return !Interrupted(); };
     // Of a package the capture within is what was deposited.
     const bool package = options_.file.ends_with(evidence::kPackageSuffix);
-    ASSIGN_OR_RETURN(evidence_,
-                     package ? evidence::DigestEvidence(options_.file, go_on) : DigestFile(options_.file, go_on));
+    ASSIGN_OR_RETURN(evidence_, package ? evidence::DigestEvidence(options_.file, go_on)
+                                        : DigestFile(options_.file, go_on));
     sha256_ = evidence_->digests.sha256;
   }
   std::optional<std::string> cursor;

@@ -188,7 +188,7 @@ struct ZipWriter::Impl {
 };
 
 Result<ZipWriter> ZipWriter::Create(std::string path) {
-  ASSIGN_OR_RETURN(NewFile file, NewFile::Create(std::move(path), 0644));
+  ASSIGN_OR_RETURN(NewFile file, NewFile::Create(std::move(path), 0600));
   return ZipWriter(std::make_unique<Impl>(std::move(file)));
 }
 

@@ -53,7 +53,7 @@ Result<FileDigest> DigestSource(const ByteSource& source, const DigestProgress& 
 // anything fails or the object goes away, there is no file of that name. Not thread-safe.
 class ZipWriter {
  public:
-  // Errors: kIo.
+  // Mode 0600: what a browser exchanged may hold cookies. Errors: kIo.
   static Result<ZipWriter> Create(std::string path);
   ZipWriter(ZipWriter&&) noexcept;
   ZipWriter& operator=(ZipWriter&&) noexcept;

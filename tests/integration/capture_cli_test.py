@@ -294,6 +294,7 @@ class CaptureTest(unittest.TestCase):
             (2, [], "--list FILE"),
             (2, [self.url, "--device", "fridge"], "fridge"),
             (2, [self.url, "--looks", "2"], "--looks goes with --watch"),
+            (4, [self.url, "--browser", "/bin/false"], "browser: "),
             (1, [self.url, "--browser", "/no/such/browser"], "Chromium"),
             (4, ["http://127.0.0.1:1/"], "ERR_"),
         ]
@@ -302,6 +303,8 @@ class CaptureTest(unittest.TestCase):
             self.assertIn(words, done.stderr, args)
             self.assertFalse(nothing.exists(), args)
         self.assertIn("exists", self.capture(7, self.url, "--out", self.sample).stderr)
+        self.assertIn(".evidence.zip", self.capture(2, self.url, "--out", self.work / "x.zip").stderr)
+        self.assertEqual(self.sample.stat().st_mode & 0o777, 0o600)
         # A file that is no package, and one that was cut short.
         for data in (b"", b"PK\x03\x04", b"hello", self.sample.read_bytes()[:-1], self.sample.read_bytes() + b"\0"):
             path = self.work / "broken.evidence.zip"

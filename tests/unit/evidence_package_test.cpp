@@ -1,12 +1,11 @@
-// Parts, packages and disclosures (specs/capture.md), as far as no ledger is needed: the receipts of real ones are
-// tests/integration/capture_test.py's affair.
-#include "client/evidence/package.h"
-
+// Parts, packages and disclosures (specs/capture.md), as far as no ledger is needed: the receipts of real
+// ones are tests/integration/capture_test.py's affair.
 #include <doctest/doctest.h>
 #include <unistd.h>
 
 #include <filesystem>
 
+#include "client/evidence/package.h"
 #include "client/evidence/package_members.h"
 #include "crypto/file.h"
 #include "ledger/receipt.h"
@@ -21,7 +20,9 @@ namespace fs = std::filesystem;
 // A folder of one test's own.
 class Folder {
  public:
-  Folder() : path_(fs::temp_directory_path() / ("cz-package-" + ToHex(RandomBytes(8)))) { fs::create_directory(path_); }
+  Folder() : path_(fs::temp_directory_path() / ("cz-package-" + ToHex(RandomBytes(8)))) {
+    fs::create_directory(path_);
+  }
   ~Folder() { fs::remove_all(path_); }
   std::string operator/(const std::string& name) const { return (path_ / name).string(); }
 
@@ -79,7 +80,8 @@ std::string Gzipped(std::string_view type, std::string_view url, std::string_vie
 // Something like a WACZ: an archive of two records and an attachment.
 struct Sample {
   Folder folder;
-  std::string archive = Gzipped("resource", "https://a.example/1", "one") + Gzipped("resource", "https://a.example/2", "two");
+  std::string archive =
+      Gzipped("resource", "https://a.example/1", "one") + Gzipped("resource", "https://a.example/2", "two");
   std::string wacz = ZipOf(folder, {{"archive/data.warc.gz", archive}, {"evidence/dom.html", "<p>"}});
   std::vector<Part> parts = [this] {
     auto list = ListParts(Open(wacz));
@@ -122,7 +124,8 @@ std::string Packed(const Sample& sample, CaptureFacts facts) {
   manifest.name = "sample.wacz";
   manifest.attrs = FactsToAttrs(facts);
   const std::string path = sample.folder / ("p" + ToHex(RandomBytes(4)) + ".evidence.zip");
-  REQUIRE(WritePackage(path, sample.wacz, {EncodeParts(sample.parts), ledger::EncodeManifest(manifest), {}, {}}, false));
+  REQUIRE(WritePackage(path, sample.wacz,
+                       {EncodeParts(sample.parts), ledger::EncodeManifest(manifest), {}, {}}, false));
   return path;
 }
 
@@ -189,13 +192,18 @@ TEST_CASE("the list has each member, and the records of an archive, with a salt 
 
 TEST_CASE("a part that was changed, added, taken out, renamed or moved is named") {
   const Sample sample;
-  const std::pair<std::string, std::string> archive{"archive/data.warc.gz", sample.archive}, dom{"evidence/dom.html", "<p>"};
+  const std::pair<std::string, std::string> archive{"archive/data.warc.gz", sample.archive},
+      dom{"evidence/dom.html", "<p>"};
   CHECK(WhyNot(sample, {archive, dom}).empty());
-  CHECK(Holds(WhyNot(sample, {archive, {dom.first, "<b>"}}), "digest_mismatch: evidence/dom.html: its bytes"));
-  CHECK(Holds(WhyNot(sample, {archive, dom, {"evidence/x", "x"}}), "evidence/x: is in the WACZ, and not in the list"));
+  CHECK(
+      Holds(WhyNot(sample, {archive, {dom.first, "<b>"}}), "digest_mismatch: evidence/dom.html: its bytes"));
+  CHECK(Holds(WhyNot(sample, {archive, dom, {"evidence/x", "x"}}),
+              "evidence/x: is in the WACZ, and not in the list"));
   CHECK(Holds(WhyNot(sample, {archive}), "evidence/dom.html: is in the list of parts, and not in the WACZ"));
-  CHECK(Holds(WhyNot(sample, {archive, {"evidence/dom.htm", "<p>"}}), "evidence/dom.html: is in the list of parts"));
-  CHECK(Holds(WhyNot(sample, {dom, archive}), "evidence/dom.html: stands where the list of parts has archive/data.warc.gz"));
+  CHECK(Holds(WhyNot(sample, {archive, {"evidence/dom.htm", "<p>"}}),
+              "evidence/dom.html: is in the list of parts"));
+  CHECK(Holds(WhyNot(sample, {dom, archive}),
+              "evidence/dom.html: stands where the list of parts has archive/data.warc.gz"));
   const std::string swapped =
       Gzipped("resource", "https://a.example/2", "two") + Gzipped("resource", "https://a.example/1", "one");
   CHECK(Holds(WhyNot(sample, {{archive.first, swapped}, dom}), "archive/data.warc.gz: its bytes"));
@@ -220,8 +228,10 @@ TEST_CASE("what a manifest says of a capture is read strictly") {
     const auto read = FactsFromManifest(changed);
     return read ? std::string("accepted") : read.error().ToString();
   };
-  CHECK(refused("capture", "photo") == "invalid_value: manifest.attrs.capture: must be one of page, session, recording");
-  CHECK(refused("outcome", "") == "invalid_value: manifest.attrs.outcome: must be one of complete, incomplete, partial");
+  CHECK(refused("capture", "photo") ==
+        "invalid_value: manifest.attrs.capture: must be one of page, session, recording");
+  CHECK(refused("outcome", "") ==
+        "invalid_value: manifest.attrs.outcome: must be one of complete, incomplete, partial");
   CHECK(Holds(refused("parts", "03"), "manifest.attrs.parts: must be a number"));
   CHECK(Holds(refused("parts", "0"), "manifest.attrs.parts: must be a number"));
   CHECK(Holds(refused("parts_root", "zz"), "manifest.attrs.parts_root: must be 64"));
@@ -230,7 +240,8 @@ TEST_CASE("what a manifest says of a capture is read strictly") {
     ledger::Manifest changed;
     changed.attrs = FactsToAttrs(facts);
     changed.attrs.erase(key);
-    CHECK(FactsFromManifest(changed).error().ToString() == "missing_field: manifest.attrs." + key + ": is mandatory");
+    CHECK(FactsFromManifest(changed).error().ToString() ==
+          "missing_field: manifest.attrs." + key + ": is mandatory");
   }
 }
 
@@ -266,7 +277,8 @@ TEST_CASE("a package has the members of its format in their order, and no other"
   const Sample sample;
   const ZipReader zip = Open(Packed(sample, SampleFacts()));
   std::vector<std::pair<std::string, std::string>> members;
-  for (const ZipMember& member : zip.members()) members.emplace_back(member.name, zip.Read(member, 1 << 20).value());
+  for (const ZipMember& member : zip.members())
+    members.emplace_back(member.name, zip.Read(member, 1 << 20).value());
   const auto why = [&](const std::vector<std::pair<std::string, std::string>>& changed) {
     return Why(Verified(ZipOf(sample.folder, changed)), CheckId::kContainer);
   };
@@ -322,9 +334,11 @@ TEST_CASE("a disclosure proves its parts, and a part that is not the package's i
 
   const ZipReader zip = Open(out);
   std::vector<std::pair<std::string, std::string>> members;
-  for (const ZipMember& member : zip.members()) members.emplace_back(member.name, zip.Read(member, 1 << 20).value());
+  for (const ZipMember& member : zip.members())
+    members.emplace_back(member.name, zip.Read(member, 1 << 20).value());
   CHECK(members[4].first == "parts/archive/data.warc.gz@0.warc.gz");
-  const auto why = [&](size_t index, const std::function<void(std::pair<std::string, std::string>&)>& change) {
+  const auto why = [&](size_t index,
+                       const std::function<void(std::pair<std::string, std::string>&)>& change) {
     auto changed = members;
     change(changed[index]);
     const PackageReport report = verified(ZipOf(sample.folder, changed));
