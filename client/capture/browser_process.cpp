@@ -31,6 +31,7 @@ namespace fs = std::filesystem;
 
 constexpr std::array<const char*, 3> kPrograms = {"chromium", "chromium-browser", "google-chrome"};
 constexpr auto kEndWithin = std::chrono::seconds(5);
+constexpr int kRemoveTries = 20;
 constexpr size_t kComplaintsMax = 64 << 10;
 // Where DevTools reads and writes (--remote-debugging-pipe).
 constexpr int kBrowserReads = 3, kBrowserWrites = 4;
@@ -211,8 +212,13 @@ BrowserProcess::~BrowserProcess() {
     }
   }
   cdp_.reset();
-  std::error_code ignored;
-  if (!profile_.empty()) fs::remove_all(profile_, ignored);
+  // Processes that were ended by force may write a file more while they go.
+  std::error_code failed;
+  for (int tries = 0; !profile_.empty() && tries < kRemoveTries; tries++) {
+    fs::remove_all(profile_, failed);
+    if (!failed) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
 void BrowserProcess::Kill() {
