@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <future>
+#include <set>
 
 #include "client/capture/addresses.h"
 #include "client/capture/cleanliness.h"
@@ -125,6 +126,11 @@ Result<void> AddPictures(const PageResult& page, Contents* contents, OperationSt
     }
   }
   RETURN_IF_ERROR(contents->AttachOrMiss("screenshot.png", stitched));
+  for (size_t i = 0; i < page.views.size(); i++) {
+    char name[48];
+    std::snprintf(name, sizeof name, "view-%03zu.png", i);
+    RETURN_IF_ERROR(contents->Attach(name, page.views[i].png));
+  }
   for (size_t i = 0; i < page.recording.size(); i++) {
     const std::string name = evidence::RecordingName(i);
     RETURN_IF_ERROR(contents->Attach(name + ".mjpeg", page.recording[i].frames));
@@ -151,7 +157,8 @@ class Capture {
     ASSIGN_OR_RETURN(const auto browser, BrowserProcess::Start(options_.browser));
     Rebinding rebinding(options_, &steps_);
     PageCapture page(browser.get(), options_.page, options_.exchanges,
-                     {options_.allow_local, options_.phone, options_.record}, &steps_, stop_);
+                     {options_.allow_local, options_.phone, options_.record, options_.enough}, &steps_,
+                     stop_);
     page.OnTick([&] { rebinding.Tick(); });
     auto ran = page.Run(options_.url);
     if (!ran) return Explained(ran.error(), *browser);
@@ -207,10 +214,20 @@ class Capture {
     if (!page_.final_url.empty() && page_.final_url != summary_.url) {
       wacz->AddPage(page_.final_url, page_.title, summary_.began_unix_us);
     }
+    AddViewedPages(wacz);
     Contents contents(wacz);
     RETURN_IF_ERROR(AddPictures(page_, &contents, &steps_));
     RETURN_IF_ERROR(contents.Attach("certificates.json", EncodeCertificates(page_.certificates)));
     return Report(recorder, &contents);
+  }
+
+  // Pages that a person came by, each once.
+  void AddViewedPages(evidence::WaczWriter* wacz) const {
+    std::set<std::string> listed{summary_.url, page_.final_url};
+    for (const View& view : page_.views) {
+      if (!view.url.empty() && listed.insert(view.url).second)
+        wacz->AddPage(view.url, view.title, view.time_unix_us);
+    }
   }
 
   void Summarise(const std::vector<Exchange>& exchanges) {

@@ -23,8 +23,10 @@ struct CaptureOptions {
   BrowserOptions browser;
   PageLimits page;
   ExchangeLimits exchanges;
-  bool phone = false;                   // a phone's viewport, touch and user agent
-  bool allow_local = false;             // private, loopback and link-local addresses too
+  bool phone = false;        // a phone's viewport, touch and user agent
+  bool allow_local = false;  // private, loopback and link-local addresses too
+  // Set: a person browses in a visible window until it says that it is enough.
+  std::function<bool()> enough;
   bool ask_outside = true;              // other resolvers and time servers, for the cleanliness report
   std::chrono::milliseconds record{0};  // what the page shows is recorded for so long, once it has loaded
   std::string operator_account;         // hex, for the operation log; may be empty

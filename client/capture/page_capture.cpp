@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kAliveWithin{5'000}, kMemoryEvery{500}, kProfileEvery{2'000},
     kMemoryFreedWithin{3'000};
+constexpr size_t kViewsMax = 1'000;
 constexpr size_t kStepsMax = 20'000;
 constexpr uint32_t kDownloadsMax = 100, kScrollStep = 800, kWidthMax = 5'000;
 constexpr size_t kOriginsMax = 200;
@@ -163,6 +164,7 @@ void PageCapture::Take(const CdpEvent& event) {
     recorder_.Detach(session);
     if (session == session_ && !ended_) {
       crashed_ = true;
+      if (options_.enough) Stop("closed", "the window was closed");
       Stop("crashed", "the page has gone");
     }
   } else if (method == "Inspector.targetCrashed") {
@@ -226,6 +228,7 @@ void PageCapture::Dialog(const CdpEvent& event) {
     Stop("dialog_limit", std::to_string(limits_.dialogs_max));
   }
   if (over_) cdp_.Send(event.session, "Runtime.terminateExecution", {});
+  if (options_.enough && !over_) return;  // the person answers it
   cdp_.Send(event.session, "Page.handleJavaScriptDialog", {{"accept", false}});
 }
 
@@ -353,6 +356,7 @@ void PageCapture::Load(const std::string& url) {
     steps_->Note("settled", std::to_string(recorder_.exchanges().size()) + " exchanges");
     return;
   }
+  if (options_.enough) return;  // the person decides how long to wait
   if (GoesOn()) Stop("load_limit", std::to_string(recorder_.open()) + " exchanges are under way");
   Free();
 }
@@ -426,6 +430,33 @@ void PageCapture::Scroll() {
   Pause(milliseconds(300));
 }
 
+// A person has the browser; each page that comes is pictured once it has settled, as far as it is in view.
+void PageCapture::Browse() {
+  steps_->Note("browse", "until it is said to be enough, or the window is closed");
+  uint32_t pictured = 0;  // the navigation whose page was
+  while (GoesOn() && !options_.enough()) {
+    const bool settled =
+        loaded_ && recorder_.open() == 0 && Clock::now() - recorder_.last_activity() >= limits_.quiet;
+    if (settled && pictured != navigations_) {
+      pictured = navigations_;
+      TakeView();
+    }
+    Pause(milliseconds(100));
+  }
+  if (GoesOn()) steps_->Note("enough");
+}
+
+void PageCapture::TakeView() {
+  if (result_.views.size() == kViewsMax) return;
+  View view{UnixUs(), {}, {}, {}};
+  if (auto place = WhereItIs()) {
+    view.url = std::move(place->url);
+    view.title = std::move(place->title);
+  }
+  TakeText("view " + view.url, "Page.captureScreenshot", {{"format", "png"}}, "data", true, &view.png);
+  if (!view.png.empty()) result_.views.push_back(std::move(view));
+}
+
 void PageCapture::TakeText(const std::string& name, std::string_view method, json::object params,
                            std::string_view key, bool base64, std::string* out) {
   const auto answer = Ask(method, std::move(params));
@@ -494,17 +525,32 @@ void PageCapture::TakeCertificates() {
 }
 
 // What the browser knows, without asking the page, which may not answer any more.
+// What the browser knows, without asking the page.
+Result<PageCapture::Place> PageCapture::WhereItIs() {
+  ASSIGN_OR_RETURN(const json::object history,
+                   cdp_.Call(session_, "Page.getNavigationHistory", {}, kAliveWithin));
+  const auto index = static_cast<size_t>(NumberOf(history, "currentIndex"));
+  const auto* entries = history.if_contains("entries");
+  if (entries == nullptr || !entries->is_array() || index >= entries->get_array().size() ||
+      !entries->get_array()[index].is_object()) {
+    return Error{Errc::kInvalidValue, "browser: no such entry of its history"};
+  }
+  const json::object& entry = entries->get_array()[index].get_object();
+  return Place{TextOf(entry, "url"), TextOf(entry, "title")};
+}
+
 void PageCapture::TakePlace() {
   if (ended_) return;
-  const auto history = cdp_.Call(session_, "Page.getNavigationHistory", {}, kAliveWithin);
-  if (!history) return steps_->Note("missed", "where it ended: " + history.error().detail);
-  const auto index = static_cast<size_t>(NumberOf(*history, "currentIndex"));
-  const auto* entries = history->if_contains("entries");
-  if (entries == nullptr || !entries->is_array() || index >= entries->get_array().size()) return;
-  const json::value& entry = entries->get_array()[index];
-  if (!entry.is_object()) return;
-  result_.final_url = TextOf(entry.get_object(), "url");
-  result_.title = TextOf(entry.get_object(), "title");
+  if (auto place = WhereItIs()) {
+    result_.final_url = std::move(place->url);
+    result_.title = std::move(place->title);
+  } else if (!result_.views.empty()) {
+    // The window was closed: where it was last seen.
+    result_.final_url = result_.views.back().url;
+    result_.title = result_.views.back().title;
+  } else {
+    steps_->Note("missed", "where it ended: " + place.error().detail);
+  }
 }
 
 Result<PageResult> PageCapture::Run(const std::string& url) {
@@ -512,7 +558,11 @@ Result<PageResult> PageCapture::Run(const std::string& url) {
   RETURN_IF_ERROR(Open());
   Load(url);
   if (GoesOn()) Record();
-  if (GoesOn() && result_.stopped != "failed" && result_.stopped != "download") Scroll();
+  if (options_.enough) {
+    Browse();
+  } else if (GoesOn() && result_.stopped != "failed" && result_.stopped != "download") {
+    Scroll();
+  }
   TakePlace();
   if (Answers()) {
     Picture();
@@ -525,9 +575,10 @@ Result<PageResult> PageCapture::Run(const std::string& url) {
   }
   if (cdp_.gone()) Stop("browser_ended", browser_->Complaints());
   Stop("settled");
-  constexpr std::array kWhole = {"settled",    "failed",       "download",
+  constexpr std::array kWhole = {"settled",    "failed",       "download",    "closed",
                                  "load_limit", "scroll_limit", "height_limit"};
-  result_.partial = !Answers() || std::find(kWhole.begin(), kWhole.end(), result_.stopped) == kWhole.end();
+  result_.partial = (!Answers() && result_.stopped != "closed") ||
+                    std::find(kWhole.begin(), kWhole.end(), result_.stopped) == kWhole.end();
   steps_->Note("done", result_.stopped);
   return std::move(result_);
 }

@@ -34,6 +34,8 @@ struct PageOptions {
   bool allow_local = false;             // addresses of the machine's own network too
   bool phone = false;                   // a phone's viewport, touch and user agent
   std::chrono::milliseconds record{0};  // what the page shows is recorded for so long, once it has loaded
+  // Set: a person browses in the window until this says that it is enough, or the window is closed.
+  std::function<bool()> enough;
 };
 
 struct OperationStep {
@@ -57,6 +59,12 @@ class OperationSteps {
   const Clock::time_point began_ = Clock::now();
 };
 
+// What one page looked like while a person browsed.
+struct View {
+  uint64_t time_unix_us = 0;
+  std::string url, title, png;
+};
+
 struct Tile {
   uint32_t y = 0, height = 0;  // CSS pixels
   std::string png;
@@ -69,6 +77,7 @@ struct PageResult {
   double scale = 1;                // device pixels a CSS pixel
   std::vector<Tile> tiles;
   std::vector<evidence::RecordingSegment> recording;
+  std::vector<View> views;  // of an interactive capture: each page that came, once it had settled
   std::string pdf, mhtml, dom;
   std::map<std::string, std::vector<std::string>> certificates;  // DER, the leaf first, by origin
   // Why it ended: "settled"; "failed", "download"; load_limit, scroll_limit, height_limit (it was taken as it
@@ -124,10 +133,16 @@ class PageCapture {
   void TakeFrame(const CdpEvent& event);
   void AskForFrames();
   void Scroll();
+  void Browse();
+  void TakeView();
   void Picture();
   void TakeText(const std::string& name, std::string_view method, boost::json::object params,
                 std::string_view key, bool base64, std::string* out);
   void TakeDom();
+  struct Place {
+    std::string url, title;
+  };
+  Result<Place> WhereItIs();
   void TakePlace();
   void TakeCertificates();
 

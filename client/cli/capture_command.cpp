@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <thread>
@@ -65,6 +66,14 @@ Result<void> CaptureCommand::CheckUrls() const {
   if (options_.watch_s != 0 &&
       (options_.urls.size() != 1 || options_.out.ends_with(evidence::kPackageSuffix))) {
     return Error{Errc::kUsage, "--watch takes one address, and with --out a folder"};
+  }
+  if (options_.settings.interactive && (options_.urls.size() != 1 || options_.watch_s != 0)) {
+    return Error{Errc::kUsage, "--interactive takes one address, and no --watch"};
+  }
+  if (options_.settings.interactive && std::getenv("DISPLAY") == nullptr &&
+      std::getenv("WAYLAND_DISPLAY") == nullptr) {
+    return Error{Errc::kUsage,
+                 "--interactive needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set"};
   }
   if (options_.watch_s == 0 && options_.looks != 0) return Error{Errc::kUsage, "--looks goes with --watch"};
   return {};
@@ -223,7 +232,8 @@ void AddCaptureCommand(CLI::App& app, Context& context) {
   command->add_flag("--record-failure", options->settings.record_failure,
                     "Pack what happened even when no response came");
   command
-      ->add_option("--time", options->settings.time_s, "Longest time for one page, in seconds (default 300)")
+      ->add_option("--time", options->settings.time_s,
+                   "Longest time for one capture, in seconds (default 300; with --interactive 14400)")
       ->check(CLI::Range(5, 86'400))
       ->type_name("S");
   command
@@ -257,6 +267,9 @@ void AddCaptureCommand(CLI::App& app, Context& context) {
   command->add_option("--looks", options->looks, "With --watch: end after so many looks")
       ->check(CLI::Range(1, 100'000))
       ->type_name("N");
+  command->add_flag(
+      "--interactive", options->settings.interactive,
+      "A visible window in which you browse; all of it is recorded until Ctrl-C or the window is closed");
   command->add_flag("--verbose", options->verbose, "Of several captures tell every step");
   command->add_flag("--json", options->json, "Say what was done as JSON");
   command->footer(

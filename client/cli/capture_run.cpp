@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "client/capture/addresses.h"
 #include "client/sdk/depositor.h"
 #include "client/sdk/paths.h"
 #include "client/sdk/retry.h"
@@ -16,6 +17,11 @@ namespace cunzheng::cli {
 namespace {
 
 using capture::CaptureSummary;
+
+// How long a capture takes at most, unless that is said; and what a person may do who browses.
+constexpr uint64_t kTimeS = 300, kInteractiveTimeS = 4 * 3'600;
+constexpr uint32_t kInteractiveLimit = 10'000;
+constexpr size_t kInteractiveExchangesMax = 45'000;
 
 uint64_t NowMs() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -63,6 +69,9 @@ void CaptureRun::Tell(const capture::OperationStep& step) const {
 }
 
 Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::string& wacz) {
+  if (!settings_.allow_local && !capture::CheckUrl(url, false) && capture::CheckUrl(url, true)) {
+    return Error{Errc::kUsage, capture::CheckUrl(url, false).error().detail + " (--allow-local allows that)"};
+  }
   // T1 as late as it can be: each capture has its own.
   if (!session_->offline) {
     if (auto checkpoint = session_->client.GetCheckpoint())
@@ -75,7 +84,8 @@ Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::stri
   options.browser.arguments = settings_.browser_arguments;
   options.page.quiet = std::chrono::milliseconds(settings_.settle_ms);
   // However long a page takes to load and to scroll, time is left for its pictures.
-  options.page.total_within = std::chrono::seconds(settings_.time_s);
+  const uint64_t time_s = settings_.interactive ? kInteractiveTimeS : kTimeS;
+  options.page.total_within = std::chrono::seconds(settings_.time_s == 0 ? time_s : settings_.time_s);
   options.page.load_within = std::min(options.page.load_within, options.page.total_within / 3);
   options.page.scroll_within = std::min(options.page.scroll_within, options.page.total_within / 3);
   options.page.answer_within = std::min(options.page.answer_within, options.page.total_within / 3);
@@ -90,13 +100,23 @@ Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::stri
   options.history = history_;
   options.rebind_every = std::chrono::seconds(settings_.rebind_s);
   if (!session_->offline) options.fetch_checkpoint = [this] { return session_->client.GetCheckpoint(); };
-  auto captured = capture::CapturePage(
-      options, wacz, [this](const capture::OperationStep& step) { Tell(step); }, Interrupted);
-  if (!captured && captured.error().code == Errc::kUsage && !settings_.allow_local) {
-    return Error{Errc::kUsage, captured.error().detail + " (--allow-local allows that)"};
+  // Of a person's own browsing Ctrl-C is the ordinary end.
+  std::function<bool()> stop = Interrupted;
+  if (settings_.interactive) {
+    options.browser.headless = false;
+    options.page.navigations_max = options.page.dialogs_max = kInteractiveLimit;
+    options.exchanges.exchanges_max = kInteractiveExchangesMax;
+    options.enough = Interrupted;
+    stop = [] { return false; };
+    Note(context_.Say("browse in the window; Ctrl-C here when it is enough",
+                      "请在窗口中浏览；完成后在此按 Ctrl-C"));
   }
-  ASSIGN_OR_RETURN(CaptureSummary summary, std::move(captured));
-  if (Interrupted()) {
+  ASSIGN_OR_RETURN(CaptureSummary summary,
+                   capture::CapturePage(
+                       options, wacz, [this](const capture::OperationStep& step) { Tell(step); }, stop));
+  if (settings_.interactive) {
+    ClearInterrupt();
+  } else if (Interrupted()) {
     // The package is made and sent all the same: it says that it is partial.
     stopped_ = true;
     ClearInterrupt();
@@ -117,7 +137,7 @@ Result<CaptureRun::Papers> CaptureRun::Prepare(const std::string& wacz, const st
   ASSIGN_OR_RETURN(const evidence::ZipReader zip, evidence::ZipReader::Open(source));
   ASSIGN_OR_RETURN(const auto parts, evidence::ListParts(zip));
   evidence::CaptureFacts facts;
-  facts.capture = settings_.record_s == 0 ? "page" : "recording";
+  facts.capture = settings_.interactive ? "session" : settings_.record_s != 0 ? "recording" : "page";
   if (summary.url.size() > evidence::kFactsUrlBytesMax) {
     facts.url_sha256 = Sha256(AsBytes(summary.url));
   } else {

@@ -23,9 +23,10 @@ struct CaptureSettings {
   bool sealed = false;
   std::string browser, device = "desktop";
   std::vector<std::string> browser_arguments;
-  bool no_sandbox = false, allow_local = false, record_failure = false, ask_nobody = false;
+  bool no_sandbox = false, allow_local = false, record_failure = false, ask_nobody = false,
+       interactive = false;
   bool quiet = false;  // steps are not told as they happen
-  uint64_t wait_s = 30, time_s = 300, settle_ms = 1'500, rebind_s = 300, record_s = 0;
+  uint64_t wait_s = 30, time_s = 0, settle_ms = 1'500, rebind_s = 300, record_s = 0;
 };
 
 // A temporary file that does not outlive its use.

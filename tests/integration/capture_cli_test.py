@@ -33,6 +33,8 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>网店 Shop</title>
 FILES = {
     "/": ("text/html; charset=utf-8", PAGE.encode(), ["session=secret"]),
     "/logo.svg": ("image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg" width="50" height="50"/>', []),
+    "/walk": ("text/html", b"<title>first</title><p>1</p><script>setTimeout(() => location = '/walked', 2000)</script>", []),
+    "/walked": ("text/html", b"<title>second</title><p>2</p>", []),
     "/price.json": ("application/json", b'{"price":9}', []),
 }
 
@@ -285,6 +287,37 @@ class CaptureTest(unittest.TestCase):
         self.assertEqual(running.returncode, 130, out + err)
         report = json.loads(self.verify(0, path, "--json").stdout)
         self.assertEqual(report["facts"]["outcome"], "partial")
+
+    def test_a_person_browses_and_all_of_it_is_recorded(self):
+        said = self.capture(2, self.url, "--interactive", "--out", self.work / "walk.evidence.zip").stderr
+        self.assertIn("needs a display", said)
+        ready, display_fd = os.pipe()
+        display = subprocess.Popen(["Xvfb", "-displayfd", str(display_fd), "-screen", "0", "1400x1100x24", "-nolisten", "tcp"],
+                                   pass_fds=[display_fd], stderr=subprocess.DEVNULL)
+        try:
+            env = {**self.env, "DISPLAY": ":" + os.read(ready, 16).decode().strip()}
+            path = self.work / "walk.evidence.zip"
+            running = subprocess.Popen(["cunzheng", *map(str, self.command(self.url + "walk", "--interactive", "--out", path))],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=self.work)
+            for line in running.stderr:
+                if "view" in line and "walked" in line:
+                    break
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=TIMEOUT_S)
+            self.assertEqual(running.returncode, 0, out + err)
+        finally:
+            display.terminate()
+            display.wait(TIMEOUT_S)
+            os.close(ready)
+            os.close(display_fd)
+        report = json.loads(self.verify(0, path, "--json").stdout)
+        self.assertEqual((report["facts"]["capture"], report["facts"]["outcome"]), ("session", "complete"))
+        inner = self.work / "walk.wacz"
+        inner.write_bytes(dict(self.members(path))["capture.wacz"])
+        members = dict(self.members(inner))
+        self.assertIn("evidence/view-001.png", members)
+        pages = [json.loads(line)["url"] for line in members["pages/pages.jsonl"].splitlines()[1:]]
+        self.assertEqual(pages, [self.url + "walk", self.url + "walked"])
 
     def test_what_goes_wrong_is_said_and_leaves_nothing_behind(self):
         nothing = self.work / "nothing.evidence.zip"
