@@ -62,7 +62,7 @@ def measure(args, site, node, work):
             shutil.rmtree(profile, ignore_errors=True)
         with zipfile.ZipFile(package) as outer:
             with zipfile.ZipFile(io.BytesIO(outer.read("capture.wacz"))) as wacz:
-                report = json.loads(wacz.read("evidence/completeness.json"))
+                report = json.loads(wacz.read("evidence/completeness.json"))["counts"]
                 archive = wacz.getinfo("archive/data.warc.gz").file_size
         came = report["bodies_whole"] + report["missed"] + report["cut_length"] + report["cut_time"]
         rows.append({"page": path, "seconds": statistics.median(ours), "chromium_seconds": statistics.median(alone),
