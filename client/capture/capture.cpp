@@ -11,6 +11,7 @@
 #include "client/capture/cleanliness.h"
 #include "client/capture/exchange_records.h"
 #include "client/capture/reports.h"
+#include "client/capture/unix_time.h"
 #include "client/evidence/package.h"
 #include "client/evidence/screenshot.h"
 #include "client/evidence/wacz.h"
@@ -23,13 +24,8 @@ namespace {
 constexpr std::string_view kSelf = "/proc/self/exe";
 constexpr size_t kTitleBytesMax = 512;
 
-uint64_t UnixUs() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
-
-// Fetches fresh checkpoints now and then, beside the browser's own traffic: a node that does not answer
-// delays nothing.
+// Fetches fresh checkpoints now and then, beside the browser's own traffic: a node that does not answer holds
+// nothing up but, if it still has not, the end.
 class Rebinding {
  public:
   Rebinding(const CaptureOptions& options, OperationSteps* steps)
@@ -210,24 +206,22 @@ class Capture {
     RETURN_IF_ERROR(wacz->AddRecord(InfoRecord(options_.tool, summary_.began_unix_us)));
     ASSIGN_OR_RETURN(left_out_, AddExchanges(exchanges, wacz, &steps_));
     Summarise(exchanges);
-    wacz->AddPage(summary_.url, page_.title, summary_.began_unix_us);
-    if (!page_.final_url.empty() && page_.final_url != summary_.url) {
-      wacz->AddPage(page_.final_url, page_.title, summary_.began_unix_us);
-    }
-    AddViewedPages(wacz);
+    AddPages(wacz);
     Contents contents(wacz);
     RETURN_IF_ERROR(AddPictures(page_, &contents, &steps_));
     RETURN_IF_ERROR(contents.Attach("certificates.json", EncodeCertificates(page_.certificates)));
     return Report(recorder, &contents);
   }
 
-  // Pages that a person came by, each once.
-  void AddViewedPages(evidence::WaczWriter* wacz) const {
-    std::set<std::string> listed{summary_.url, page_.final_url};
-    for (const View& view : page_.views) {
-      if (!view.url.empty() && listed.insert(view.url).second)
-        wacz->AddPage(view.url, view.title, view.time_unix_us);
-    }
+  // The page that was asked for first, then where it ended and what a person came by, each once.
+  void AddPages(evidence::WaczWriter* wacz) const {
+    std::set<std::string> listed;
+    const auto add = [&](const std::string& url, const std::string& title, uint64_t time_unix_us) {
+      if (!url.empty() && listed.insert(url).second) wacz->AddPage(url, title, time_unix_us);
+    };
+    add(summary_.url, page_.title, summary_.began_unix_us);
+    add(page_.final_url, page_.title, summary_.began_unix_us);
+    for (const View& view : page_.views) add(view.url, view.title, view.time_unix_us);
   }
 
   void Summarise(const std::vector<Exchange>& exchanges) {
@@ -254,9 +248,10 @@ class Capture {
         MakeCompleteness(summary_.url, page_.final_url, page_.stopped, recorder.exchanges(),
                          recorder.remarks(), options_.exchanges, contents->missing());
     const bool to_its_end = page_.stopped == "settled" || page_.stopped == "download";
-    summary_.outcome = page_.partial                           ? Outcome::kPartial
-                       : to_its_end && completeness.Complete() ? Outcome::kComplete
-                                                               : Outcome::kIncomplete;
+    const bool complete = to_its_end && completeness.Complete() && left_out_ == 0;
+    summary_.outcome = page_.partial ? Outcome::kPartial
+                       : complete    ? Outcome::kComplete
+                                     : Outcome::kIncomplete;
     std::optional<Hash> account;
     if (!options_.operator_account.empty()) {
       ASSIGN_OR_RETURN(account, HashFromHex(options_.operator_account));

@@ -22,6 +22,7 @@
 
 #include "client/capture/cleanliness_items.h"
 #include "client/capture/network_probes.h"
+#include "client/capture/unix_time.h"
 #include "crypto/digest.h"
 #include "crypto/file.h"
 
@@ -32,11 +33,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kTextMax = 16u << 20, kNamesMax = 4'096, kVersionBytesMax = 4'096, kFactBytesMax = 512;
 constexpr uint64_t kDigestedBytesMax = 1u << 30;
-
-uint64_t UnixUs() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
 
 KernelClock RealKernelClock() {
   timex state{};

@@ -21,14 +21,6 @@ constexpr size_t kFramesShownMax = 10'000;
 constexpr std::array<std::string_view, 3> kWireHeaders = {"content-encoding", "transfer-encoding",
                                                           "content-length"};
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 // A header's value on one line; HTTP/2 allows what a line of HTTP/1.1 does not.
 std::string OneLine(std::string_view value) {
   std::string line(value);
@@ -55,7 +47,8 @@ std::string WarcUrl(std::string_view url) {
 void PutHeaders(const HttpHeaders& headers, bool body_follows, std::string* out) {
   for (const auto& [name, value] : headers) {
     if (name.empty() || name[0] == ':') continue;  // HTTP/2's own, which are in the first line
-    const bool wire = std::find(kWireHeaders.begin(), kWireHeaders.end(), Lower(name)) != kWireHeaders.end();
+    const bool wire =
+        std::find(kWireHeaders.begin(), kWireHeaders.end(), LoweredAscii(name)) != kWireHeaders.end();
     out->append(wire && body_follows ? "x-orig-" : "").append(OneLine(name)).append(": ");
     out->append(OneLine(value)).append("\r\n");
   }
@@ -82,7 +75,7 @@ std::string RequestBlock(const Exchange& exchange, const std::string& target) {
 void PutConnection(const Exchange& exchange, WarcRecord* record) {
   if (!exchange.remote_ip.empty()) record->Set("WARC-IP-Address", OneLine(exchange.remote_ip));
   if (!exchange.protocol.empty()) record->Set("WARC-Protocol", OneLine(exchange.protocol));
-  const std::string tls = Lower(TextOf(exchange.security, "protocol"));  // "TLS 1.3", "QUIC"
+  const std::string tls = LoweredAscii(TextOf(exchange.security, "protocol"));  // "TLS 1.3", "QUIC"
   if (tls.starts_with("tls ")) record->Set("WARC-Protocol", OneLine("tls/" + tls.substr(4)));
 }
 

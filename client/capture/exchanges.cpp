@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "client/capture/addresses.h"
+#include "client/capture/unix_time.h"
 #include "crypto/bytes.h"
 
 namespace cunzheng::capture {
@@ -14,11 +15,6 @@ namespace json = boost::json;
 constexpr size_t kRemarksMax = 10'000;
 constexpr size_t kEarlyHeadersMax = 32;  // redirects whose headers may come before they are told of
 constexpr size_t kRequestBodyBytesMax = 8u << 20;
-
-uint64_t UnixUs() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
 
 // CDP joins fields of one name by line ends.
 HttpHeaders HeadersOf(const json::object& object) {

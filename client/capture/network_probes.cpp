@@ -16,6 +16,7 @@
 #include <memory>
 #include <thread>
 
+#include "client/capture/unix_time.h"
 #include "crypto/bytes.h"
 #include "crypto/utf8.h"
 
@@ -243,11 +244,6 @@ AddressAnswer Await(std::future<AddressAnswer>* answer, steady_clock::time_point
   AddressAnswer late;
   late.failure = "no answer in time";
   return late;
-}
-
-uint64_t UnixUs() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
 // An NTP timestamp as Unix time, in the era (of 2^32 seconds) that is nearest to `near_us`.

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "client/capture/addresses.h"
+#include "client/capture/unix_time.h"
 #include "crypto/bytes.h"
 
 namespace cunzheng::capture {
@@ -27,11 +28,6 @@ constexpr milliseconds kFrameEvery{80};
 
 constexpr int kPhoneWidth = 390, kPhoneHeight = 844;
 constexpr double kPhoneScale = 3;
-
-uint64_t UnixUs() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
 
 // Everything that a site can start; not the windows of the browser's own face.
 json::object AutoAttach() {
@@ -312,7 +308,7 @@ bool PageCapture::Settle(milliseconds within) {
   bool settled = false;
   const auto ran = cdp_.Run(Clock::now() + within, [&] {
     settled = loaded_ && recorder_.open() == 0 && Clock::now() - recorder_.last_activity() >= limits_.quiet;
-    return settled || !GoesOn();
+    return settled || !GoesOn() || (options_.enough && options_.enough());
   });
   return ran && GoesOn() && settled;
 }
@@ -525,7 +521,6 @@ void PageCapture::TakeCertificates() {
 }
 
 // What the browser knows, without asking the page, which may not answer any more.
-// What the browser knows, without asking the page.
 Result<PageCapture::Place> PageCapture::WhereItIs() {
   ASSIGN_OR_RETURN(const json::object history,
                    cdp_.Call(session_, "Page.getNavigationHistory", {}, kAliveWithin));

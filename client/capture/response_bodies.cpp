@@ -21,14 +21,20 @@ bool IsPacking(std::string_view name) {
   return name == "content-encoding" || name == "content-length" || name == "transfer-encoding";
 }
 
-// A header of a paused response.
-std::string FieldOf(const json::object& paused, std::string_view name) {
+HttpHeaders HeadersOfPaused(const json::object& paused) {
+  HttpHeaders headers;
   const auto* list = paused.if_contains("responseHeaders");
-  if (list == nullptr || !list->is_array()) return {};
+  if (list == nullptr || !list->is_array()) return headers;
   for (const json::value& item : list->get_array()) {
-    if (item.is_object() && LoweredAscii(TextOf(item.get_object(), "name")) == name) {
-      return TextOf(item.get_object(), "value");
-    }
+    if (!item.is_object()) continue;
+    headers.emplace_back(TextOf(item.get_object(), "name"), TextOf(item.get_object(), "value"));
+  }
+  return headers;
+}
+
+std::string FieldOf(const json::object& paused, std::string_view wanted) {
+  for (const auto& [name, value] : HeadersOfPaused(paused)) {
+    if (LoweredAscii(name) == wanted) return value;
   }
   return {};
 }
@@ -157,13 +163,7 @@ void ExchangeRecorder::GoOn(uint64_t number, BodyState state, const std::string&
     // here.
     if (exchange.status == 0) {
       exchange.status = static_cast<int>(NumberOf(waiting.paused, "responseStatusCode"));
-      if (const auto* list = waiting.paused.if_contains("responseHeaders"); list && list->is_array()) {
-        for (const json::value& item : list->get_array()) {
-          if (!item.is_object()) continue;
-          exchange.response_headers.emplace_back(TextOf(item.get_object(), "name"),
-                                                 TextOf(item.get_object(), "value"));
-        }
-      }
+      exchange.response_headers = HeadersOfPaused(waiting.paused);
     }
     cdp_->Send(waiting.session, "Fetch.failRequest",
                {{"requestId", waiting.fetch_id}, {"errorReason", "TimedOut"}});
@@ -212,11 +212,8 @@ void ExchangeRecorder::EndStream(uint64_t number, BodyState state, const std::st
   exchange.body_reason = reason;
   cdp_->Send(waiting.session, "IO.close", {{"handle", waiting.stream}});
   json::array headers;
-  if (const auto* list = waiting.paused.if_contains("responseHeaders"); list && list->is_array()) {
-    for (const json::value& item : list->get_array()) {
-      if (item.is_object() && !IsPacking(LoweredAscii(TextOf(item.get_object(), "name"))))
-        headers.push_back(item);
-    }
+  for (const auto& [name, value] : HeadersOfPaused(waiting.paused)) {
+    if (!IsPacking(LoweredAscii(name))) headers.push_back(json::object{{"name", name}, {"value", value}});
   }
   cdp_->Send(waiting.session, "Fetch.fulfillRequest",
              {{"requestId", waiting.fetch_id},

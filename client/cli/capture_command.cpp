@@ -8,6 +8,7 @@
 #include <map>
 #include <thread>
 
+#include "client/capture/unix_time.h"
 #include "client/cli/capture_list.h"
 #include "client/cli/capture_run.h"
 #include "client/cli/capture_watch.h"
@@ -26,12 +27,6 @@ struct CaptureCommandOptions {
   bool json = false, verbose = false;
   uint64_t pause_s = 2, watch_s = 0, looks = 0;
 };
-
-uint64_t Now() {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count());
-}
 
 struct Job {
   std::string url, path;  // of the package, absolute
@@ -106,7 +101,7 @@ Result<std::vector<Job>> CaptureCommand::FindJobs() {
   for (std::string& url : urls) {
     std::string base = name;
     if (base.empty()) {
-      base = (options_.list.empty() ? CaptureName(url, Now()) : ListedName(url)) +
+      base = (options_.list.empty() ? CaptureName(url, capture::UnixUs() / 1'000'000) : ListedName(url)) +
              std::string(evidence::kPackageSuffix);
     }
     std::string path = client::JoinPath(absolute.string(), base);

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "client/capture/addresses.h"
+#include "client/capture/unix_time.h"
 #include "client/sdk/depositor.h"
 #include "client/sdk/paths.h"
 #include "client/sdk/retry.h"
@@ -22,11 +23,6 @@ using capture::CaptureSummary;
 constexpr uint64_t kTimeS = 300, kInteractiveTimeS = 4 * 3'600;
 constexpr uint32_t kInteractiveLimit = 10'000;
 constexpr size_t kInteractiveExchangesMax = 45'000;
-
-uint64_t NowMs() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-}
 
 }  // namespace
 
@@ -169,8 +165,8 @@ Result<void> CaptureRun::Deposit(const std::string& path, client::QueuedItem ite
   client::BatchBuilder builder(settings_.sealed, session_->view.batch_bytes_max);
   const std::string receipt_path = item.receipt_path;
   builder.Add(std::move(item));
-  client::QueuedBatch batch =
-      builder.Sign(session_->node, session_->view.ledger, session_->key.account, session_->key.key, NowMs());
+  client::QueuedBatch batch = builder.Sign(session_->node, session_->view.ledger, session_->key.account,
+                                           session_->key.key, capture::UnixUs() / 1'000);
   ASSIGN_OR_RETURN(const client::ClaimedBatch claimed, session_->journal.Add(batch));
   if (session_->offline) {
     report.Batch(batch, *session_->offline);

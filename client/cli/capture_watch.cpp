@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "client/capture/page_watch.h"
+#include "client/capture/unix_time.h"
 #include "client/cli/capture_list.h"
 #include "client/sdk/paths.h"
 
@@ -15,11 +16,6 @@ using evidence::Look;
 using evidence::LookState;
 
 constexpr auto kAsked = std::chrono::milliseconds(100);  // how often whether to stop
-
-uint64_t UnixUs() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
 
 // What ends the watch, and not this look alone.
 bool EndsAll(const Error& error) {
@@ -62,7 +58,7 @@ class Watch {
   }
 
   Result<void> LookOnce(PageWatch* watch) {
-    const uint64_t time_us = UnixUs();
+    const uint64_t time_us = capture::UnixUs();
     const std::string path =
         client::JoinPath(options_.folder, CaptureName(options_.url, time_us / 1'000'000) +
                                               std::string(evidence::kPackageSuffix));

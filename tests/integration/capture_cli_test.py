@@ -245,6 +245,20 @@ class CaptureTest(unittest.TestCase):
         self.assertIn("no such part", self.run_program(2, "disclose", self.sample, "--only", "nothing.png").stderr)
         self.assertIn("exists", self.run_program(7, "disclose", self.sample, "--only", "page.pdf").stderr)
 
+    def test_other_commands_take_packages_too(self):
+        said = self.run_program(0, "lookup", self.sample, "--node", self.node.url).stdout
+        self.assertIn("某公司", said)
+        inspected = json.loads(self.run_program(0, "inspect", self.sample, "--json").stdout)
+        members = dict(self.members())
+        digest = hashlib.sha256(members["capture.wacz"]).hexdigest()
+        self.assertIn(digest, json.dumps(inspected))
+        # A receipt that is named comes before the one inside, another capture's never fits.
+        receipt = self.work / "named.json"
+        receipt.write_bytes(members["receipt.json"])
+        self.verify(0, self.sample, "--receipt", receipt)
+        receipt.write_bytes(members["receipt.json"].replace(b"cunzheng/receipt/v1", b"cunzheng/receipt/v9"))
+        self.verify(1, self.sample, "--receipt", receipt)
+
     def test_without_a_node_the_capture_waits_and_is_completed_later(self):
         path = self.work / "late.evidence.zip"
         self.node.stop()

@@ -253,3 +253,17 @@ TEST_CASE("a token cut at any byte is rejected") {
   CHECK(other.error().detail == "token: it stamps other bytes than this checkpoint");
   CHECK(VerifyTimestampToken(token, attestation.checkpoint, {}).error().code == Errc::kTokenInvalid);
 }
+
+TEST_CASE("without its evidence a receipt speaks of the manifest, which must be there") {
+  const Subject subject = Load("receipt/valid", "a manifest with a checkpoint gives T1");
+  const Report withheld = VerifyWithheld(subject.receipt, &*subject.trust);
+  CHECK(withheld.verdict == Verdict::kValid);
+  CHECK(StateOf(withheld, StepId::kEvidence) == StepState::kNotDone);
+  CHECK(Has(withheld, Remark::kEvidenceWithheld));
+  CHECK(withheld.t1);
+  CHECK(Holds(ReportToText(withheld, "x", "en"), "the parts shown existed at T2"));
+  CHECK(VerifyWithheld(subject.receipt, nullptr).verdict == Verdict::kTrustNotEstablished);
+  const Report bare = VerifyWithheld(Consortium().receipt, &*Consortium().trust);
+  CHECK(bare.verdict == Verdict::kNotValid);
+  CHECK(bare.error->code == Errc::kMissingField);
+}
