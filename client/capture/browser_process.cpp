@@ -31,7 +31,6 @@ namespace fs = std::filesystem;
 
 constexpr std::array<const char*, 3> kPrograms = {"chromium", "chromium-browser", "google-chrome"};
 constexpr auto kEndWithin = std::chrono::seconds(5);
-constexpr int kRemoveTries = 20;
 constexpr size_t kComplaintsMax = 64 << 10;
 // Where DevTools reads and writes (--remote-debugging-pipe).
 constexpr int kBrowserReads = 3, kBrowserWrites = 4;
@@ -134,9 +133,8 @@ Result<std::unique_ptr<BrowserProcess>> BrowserProcess::Start(const BrowserOptio
   }
   std::unique_ptr<BrowserProcess> browser(new BrowserProcess);
   ASSIGN_OR_RETURN(browser->program_, FindChromium(options.program));
-  std::string profile = EnvOr("TMPDIR", "/tmp") + "/cunzheng-capture.XXXXXX";
-  if (mkdtemp(profile.data()) == nullptr) return IoError(profile);
-  browser->profile_ = profile;
+  ASSIGN_OR_RETURN(browser->profile_, ProfileFolder::Create());
+  const std::string& profile = browser->profile();
 
   browser->command_ = {
       browser->program_, "--remote-debugging-pipe", "--user-data-dir=" + profile + "/profile",
@@ -212,13 +210,6 @@ BrowserProcess::~BrowserProcess() {
     }
   }
   cdp_.reset();
-  // Processes that were ended by force may write a file more while they go.
-  std::error_code failed;
-  for (int tries = 0; !profile_.empty() && tries < kRemoveTries; tries++) {
-    fs::remove_all(profile_, failed);
-    if (!failed) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
 }
 
 void BrowserProcess::Kill() {
@@ -258,7 +249,7 @@ uint64_t BrowserProcess::MemoryBytes() const {
 uint64_t BrowserProcess::ProfileBytes() const {
   uint64_t bytes = 0;
   std::error_code failed, gone;
-  for (fs::recursive_directory_iterator it(profile_, failed), end; !failed && it != end;
+  for (fs::recursive_directory_iterator it(profile(), failed), end; !failed && it != end;
        it.increment(failed)) {
     if (!it->is_regular_file(gone)) continue;
     const auto size = it->file_size(gone);
@@ -269,7 +260,7 @@ uint64_t BrowserProcess::ProfileBytes() const {
 
 std::string BrowserProcess::Complaints() const {
   std::error_code failed;
-  const std::string path = profile_ + "/stderr";
+  const std::string path = profile() + "/stderr";
   const auto size = fs::file_size(path, failed);
   if (failed) return {};
   auto text = ReadWholeFile(path, size + kComplaintsMax);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "client/capture/cdp.h"
+#include "client/capture/profile_folder.h"
 #include "crypto/result.h"
 
 namespace cunzheng::capture {
@@ -30,7 +31,7 @@ class BrowserProcess {
   Cdp& cdp() { return *cdp_; }
   const std::string& program() const { return program_; }
   const std::vector<std::string>& command() const { return command_; }
-  const std::string& profile() const { return profile_; }
+  const std::string& profile() const { return profile_->path(); }
   // What really runs, once it does: `program` may be a script that adds arguments of its own. Empty: it has
   // ended.
   std::string Executable() const;
@@ -46,7 +47,8 @@ class BrowserProcess {
  private:
   BrowserProcess() = default;
   pid_t pid_ = -1;
-  std::string program_, profile_;
+  std::string program_;
+  std::unique_ptr<ProfileFolder> profile_;
   std::vector<std::string> command_;
   std::unique_ptr<Cdp> cdp_;
 };

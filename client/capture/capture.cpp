@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <future>
 #include <set>
 
 #include "client/capture/addresses.h"
 #include "client/capture/cleanliness.h"
 #include "client/capture/exchange_records.h"
+#include "client/capture/ledger_errands.h"
 #include "client/capture/reports.h"
 #include "client/capture/unix_time.h"
 #include "client/evidence/package.h"
@@ -23,33 +23,6 @@ namespace {
 
 constexpr std::string_view kSelf = "/proc/self/exe";
 constexpr size_t kTitleBytesMax = 512;
-
-// Fetches fresh checkpoints now and then, beside the browser's own traffic: a node that does not answer holds
-// nothing up but, if it still has not, the end.
-class Rebinding {
- public:
-  Rebinding(const CaptureOptions& options, OperationSteps* steps)
-      : options_(options), steps_(steps), next_(Clock::now() + options.rebind_every) {}
-
-  void Tick() {
-    if (!options_.fetch_checkpoint) return;
-    if (!pending_.valid()) {
-      if (Clock::now() >= next_) pending_ = std::async(std::launch::async, options_.fetch_checkpoint);
-      return;
-    }
-    if (pending_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
-    const Result<std::string> checkpoint = pending_.get();
-    steps_->Note(checkpoint ? "checkpoint" : "checkpoint_missed",
-                 checkpoint ? *checkpoint : checkpoint.error().detail);
-    next_ = Clock::now() + options_.rebind_every;
-  }
-
- private:
-  const CaptureOptions& options_;
-  OperationSteps* const steps_;
-  Clock::time_point next_;
-  std::future<Result<std::string>> pending_;
-};
 
 std::string EncodeCertificates(const std::map<std::string, std::vector<std::string>>& certificates) {
   json::Array origins;
@@ -105,6 +78,19 @@ Result<uint64_t> AddExchanges(const std::vector<Exchange>& exchanges, evidence::
   return left_out;
 }
 
+// The segments of a recording, each with the receipt that it got while the recording went on.
+Result<void> AddRecording(const std::vector<evidence::RecordingSegment>& recording,
+                          const std::map<size_t, std::string>& receipts, Contents* contents) {
+  for (size_t i = 0; i < recording.size(); i++) {
+    RETURN_IF_ERROR(contents->Attach(evidence::RecordingName(i) + ".mjpeg", recording[i].frames));
+    RETURN_IF_ERROR(contents->Attach(evidence::RecordingIndexName(i), recording[i].index));
+    const auto receipt = receipts.find(i);
+    if (receipt == receipts.end()) continue;
+    RETURN_IF_ERROR(contents->Attach(evidence::RecordingReceiptName(i), receipt->second));
+  }
+  return {};
+}
+
 Result<void> AddPictures(const PageResult& page, Contents* contents, OperationSteps* steps) {
   for (size_t i = 0; i < page.tiles.size(); i++) {
     char name[48];
@@ -127,11 +113,6 @@ Result<void> AddPictures(const PageResult& page, Contents* contents, OperationSt
     std::snprintf(name, sizeof name, "view-%03zu.png", i);
     RETURN_IF_ERROR(contents->Attach(name, page.views[i].png));
   }
-  for (size_t i = 0; i < page.recording.size(); i++) {
-    const std::string name = evidence::RecordingName(i);
-    RETURN_IF_ERROR(contents->Attach(name + ".mjpeg", page.recording[i].frames));
-    RETURN_IF_ERROR(contents->Attach(name + ".jsonl", page.recording[i].index));
-  }
   RETURN_IF_ERROR(contents->AttachOrMiss("page.pdf", page.pdf));
   RETURN_IF_ERROR(contents->AttachOrMiss("page.mhtml", page.mhtml));
   return contents->AttachOrMiss("dom.html", page.dom);
@@ -151,14 +132,18 @@ class Capture {
     RETURN_IF_ERROR(Begin());
     ASSIGN_OR_RETURN(evidence::WaczWriter wacz, evidence::WaczWriter::Create(wacz_path));
     ASSIGN_OR_RETURN(const auto browser, BrowserProcess::Start(options_.browser));
-    Rebinding rebinding(options_, &steps_);
+    LedgerErrands errands(&options_.ledger, options_.rebind_every, &steps_);
     PageCapture page(browser.get(), options_.page, options_.exchanges,
-                     {options_.allow_local, options_.phone, options_.record, options_.enough}, &steps_,
-                     stop_);
-    page.OnTick([&] { rebinding.Tick(); });
+                     {options_.allow_local, options_.phone, options_.record,
+                      [&](size_t segment, const std::string& index) { errands.SegmentEnded(segment, index); },
+                      options_.enough},
+                     &steps_, stop_);
+    page.OnTick([&] { errands.Tick(); });
     auto ran = page.Run(options_.url);
     if (!ran) return Explained(ran.error(), *browser);
     page_ = std::move(ran).value();
+    errands.Finish(options_.anchor_within, stop_);
+    receipts_ = errands.receipts();
     RETURN_IF_ERROR(Write(page.exchanges(), &wacz));
     RETURN_IF_ERROR(
         wacz.Finish(page_.title.empty() ? options_.url : page_.title, options_.tool, UnixUs(), false));
@@ -191,6 +176,8 @@ class Capture {
     clean.tool = options_.tool;
     ASSIGN_OR_RETURN(clean.browser_program, FindChromium(options_.browser.program));
     clean.browser_arguments = options_.browser.arguments;
+    if (!options_.resolvers.empty()) clean.resolvers = options_.resolvers;
+    if (!options_.time_servers.empty()) clean.time_servers = options_.time_servers;
     if (!options_.ask_outside) {
       clean.resolvers.clear();
       clean.time_servers.clear();
@@ -209,6 +196,7 @@ class Capture {
     AddPages(wacz);
     Contents contents(wacz);
     RETURN_IF_ERROR(AddPictures(page_, &contents, &steps_));
+    RETURN_IF_ERROR(AddRecording(page_.recording, receipts_, &contents));
     RETURN_IF_ERROR(contents.Attach("certificates.json", EncodeCertificates(page_.certificates)));
     return Report(recorder, &contents);
   }
@@ -290,6 +278,7 @@ class Capture {
   OperationSteps steps_;
   evidence::CleanlinessReport cleanliness_;
   PageResult page_;
+  std::map<size_t, std::string> receipts_;  // of a recording's segments
   CaptureSummary summary_;
   uint64_t left_out_ = 0;  // exchanges
 };

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "client/capture/browser_process.h"
+#include "client/capture/ledger_errands.h"
 #include "client/capture/page_capture.h"
 #include "crypto/bytes.h"
 #include "crypto/result.h"
@@ -27,17 +28,17 @@ struct CaptureOptions {
   bool allow_local = false;  // private, loopback and link-local addresses too
   // Set: a person browses in a visible window until it says that it is enough.
   std::function<bool()> enough;
-  bool ask_outside = true;              // other resolvers and time servers, for the cleanliness report
+  bool ask_outside = true;  // other resolvers and time servers, for the cleanliness report
+  std::vector<std::string> resolvers, time_servers;  // empty: public ones (cleanliness.h)
   std::chrono::milliseconds record{0};  // what the page shows is recorded for so long, once it has loaded
   std::string operator_account;         // hex, for the operation log; may be empty
   std::string tool;                     // "cunzheng/0.1.0"
   std::string
       tool_program;  // path of the running program, whose digest goes into the log; empty: /proc/self/exe
-  // The checkpoint that the manifest will embed, for the log; and how a fresh one is fetched during long
-  // captures.
-  std::optional<std::string> checkpoint;
-  std::function<Result<std::string>()> fetch_checkpoint;
-  std::chrono::seconds rebind_every{300};
+  std::optional<std::string> checkpoint;            // the one that the manifest will embed, for the log
+  LedgerCalls ledger;                               // what is asked of the ledger meanwhile
+  std::chrono::seconds rebind_every{300};           // how often a long capture fetches a fresh checkpoint
+  std::chrono::milliseconds anchor_within{30'000};  // at the end, for what segments still have no receipt
   std::optional<Hash> history;  // of a watched page: digest of its history's last line, for the log
 };
 

@@ -66,8 +66,9 @@ PageCapture::PageCapture(BrowserProcess* browser, const PageLimits& limits,
           &browser->cdp(), exchange_limits,
           [local = options.allow_local](const std::string& url) { return CheckUrl(url, local); },
           options.allow_local),
-      recording_([steps](size_t segment, const Hash& digest) {
-        steps->Note("segment", evidence::RecordingName(segment) + " sha256:" + ToHex(digest));
+      recording_([this](size_t segment, const std::string& index, const Hash& digest) {
+        steps_->Note("segment", evidence::RecordingName(segment) + " sha256:" + ToHex(digest));
+        if (options_.on_segment) options_.on_segment(segment, index);
       }) {
   cdp_.OnEvent([this](const CdpEvent& event) { Take(event); });
   cdp_.OnTick([this] { return Guard(); });
@@ -98,6 +99,7 @@ Result<void> PageCapture::Guard() {
     if (on_tick_) on_tick_();
     const auto now = Clock::now();
     if (now >= frame_next_) AskForFrames();
+    recording_.Tick(UnixUs());
     if (recorder_.full() && !over_) {
       over_ = true;
       Stop("exchange_limit", std::to_string(recorder_.exchanges().size()));

@@ -34,6 +34,8 @@ struct PageOptions {
   bool allow_local = false;             // addresses of the machine's own network too
   bool phone = false;                   // a phone's viewport, touch and user agent
   std::chrono::milliseconds record{0};  // what the page shows is recorded for so long, once it has loaded
+  // Told of each segment of the recording as it ends.
+  std::function<void(size_t segment, const std::string& index)> on_segment;
   // Set: a person browses in the window until this says that it is enough, or the window is closed.
   std::function<bool()> enough;
 };

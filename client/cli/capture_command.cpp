@@ -1,4 +1,5 @@
 // cunzheng capture: which addresses, under what names, how often.
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -39,7 +40,7 @@ class CaptureCommand {
   int Run();
 
  private:
-  Result<void> CheckUrls() const;
+  Result<void> CheckOptions() const;
   Result<std::vector<Job>> FindJobs();
   Result<void> CaptureOne(const Job& job, DepositReport& report);
   void Politely(const std::string& url);
@@ -53,7 +54,7 @@ class CaptureCommand {
   std::map<std::string, std::chrono::steady_clock::time_point> visited_;  // by host
 };
 
-Result<void> CaptureCommand::CheckUrls() const {
+Result<void> CaptureCommand::CheckOptions() const {
   if (options_.urls.empty() == options_.list.empty()) {
     return Error{Errc::kUsage, "give addresses, or --list FILE with one address a line"};
   }
@@ -69,6 +70,13 @@ Result<void> CaptureCommand::CheckUrls() const {
       std::getenv("WAYLAND_DISPLAY") == nullptr) {
     return Error{Errc::kUsage,
                  "--interactive needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set"};
+  }
+  for (const std::string& resolver : options_.settings.resolvers) {
+    in6_addr bytes{};  // holds either
+    if (inet_pton(AF_INET, resolver.c_str(), &bytes) != 1 &&
+        inet_pton(AF_INET6, resolver.c_str(), &bytes) != 1) {
+      return Error{Errc::kUsage, "--resolver " + resolver + ": must be an IP address"};
+    }
   }
   if (options_.watch_s == 0 && options_.looks != 0) return Error{Errc::kUsage, "--looks goes with --watch"};
   return {};
@@ -133,7 +141,7 @@ Result<void> CaptureCommand::CaptureOne(const Job& job, DepositReport& report) {
   }
   Politely(job.url);
   if (Interrupted()) return Error{Errc::kInterrupted, "stopped; run the same command again to go on"};
-  const Scrap wacz(std::string(PackageStem(job.path)) + ".unfinished.wacz");
+  const Scrap wacz(job.path);
   ASSIGN_OR_RETURN(const capture::CaptureSummary summary, run_.Drive(job.url, wacz.path()));
   return run_.Pack(wacz.path(), job.path, summary, report);
 }
@@ -147,7 +155,7 @@ int CaptureCommand::NoResponse(const Error& error) const {
 }
 
 int CaptureCommand::Run() {
-  if (const auto checked = CheckUrls(); !checked) return context_.Fail(checked.error());
+  if (const auto checked = CheckOptions(); !checked) return context_.Fail(checked.error());
   const auto jobs = FindJobs();
   if (!jobs) return context_.Fail(jobs.error());
   settings_.quiet = options_.json || (several_ && !options_.verbose);
@@ -224,6 +232,17 @@ void AddCaptureCommand(CLI::App& app, Context& context) {
                     "Also addresses of this machine and of private networks");
   command->add_flag("--ask-nobody", options->settings.ask_nobody,
                     "Ask no outside resolvers and time servers for the cleanliness report");
+  command
+      ->add_option(
+          "--resolver", options->settings.resolvers,
+          "Compare this resolver's answers (IP address) instead of those of public ones; may be repeated")
+      ->type_name("IP")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--time-server", options->settings.time_servers,
+                   "Compare the clock with this SNTP server instead of public ones; may be repeated")
+      ->type_name("HOST")
+      ->allow_extra_args(false);
   command->add_flag("--record-failure", options->settings.record_failure,
                     "Pack what happened even when no response came");
   command

@@ -1,9 +1,13 @@
 #include "client/cli/capture_run.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
 
 #include "client/capture/addresses.h"
 #include "client/capture/unix_time.h"
@@ -22,6 +26,7 @@ using capture::CaptureSummary;
 // How long a capture takes at most, unless that is said; and what a person may do who browses.
 constexpr uint64_t kTimeS = 300, kInteractiveTimeS = 4 * 3'600;
 constexpr uint32_t kInteractiveLimit = 10'000;
+constexpr std::string_view kUnfinished = ".unfinished-";
 constexpr size_t kInteractiveExchangesMax = 45'000;
 
 }  // namespace
@@ -31,8 +36,17 @@ std::string_view PackageStem(std::string_view path) {
   return path;
 }
 
-Scrap::Scrap(std::string path) : path_(std::move(path)) {
-  unlink(path_.c_str());
+Scrap::Scrap(std::string_view package)
+    : path_(std::string(PackageStem(package)) + std::string(kUnfinished) + std::to_string(getpid()) +
+            ".wacz") {
+  const std::string begin = std::string(client::BaseName(PackageStem(package))) + std::string(kUnfinished);
+  std::error_code ec;
+  for (const auto& entry : std::filesystem::directory_iterator(client::FolderOf(path_), ec)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(begin)) continue;
+    const pid_t pid = static_cast<pid_t>(std::atol(name.c_str() + begin.size()));
+    if (pid == getpid() || (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH)) unlink(entry.path().c_str());
+  }
 }
 
 Scrap::~Scrap() {
@@ -90,12 +104,20 @@ Result<CaptureSummary> CaptureRun::Drive(const std::string& url, const std::stri
   options.record = std::chrono::seconds(settings_.record_s);
   options.allow_local = settings_.allow_local;
   options.ask_outside = !settings_.ask_nobody;
+  options.resolvers = settings_.resolvers;
+  options.time_servers = settings_.time_servers;
   options.operator_account = ToHex(session_->key.account);
   options.tool = "cunzheng/" CUNZHENG_VERSION;
   options.checkpoint = session_->view.checkpoint;
   options.history = history_;
   options.rebind_every = std::chrono::seconds(settings_.rebind_s);
-  if (!session_->offline) options.fetch_checkpoint = [this] { return session_->client.GetCheckpoint(); };
+  options.anchor_within = std::chrono::seconds(settings_.wait_s);
+  if (!session_->offline) {
+    options.ledger.fetch_checkpoint = [this] { return session_->client.GetCheckpoint(); };
+    options.ledger.anchor = [this](size_t segment, const std::string& index) {
+      return Anchor(segment, index);
+    };
+  }
   // Of a person's own browsing Ctrl-C is the ordinary end.
   std::function<bool()> stop = Interrupted;
   if (settings_.interactive) {
@@ -160,13 +182,36 @@ Result<CaptureRun::Papers> CaptureRun::Prepare(const std::string& wacz, const st
   return papers;
 }
 
-// Sends the record, and puts the receipt into the package once enough institutions have signed.
-Result<void> CaptureRun::Deposit(const std::string& path, client::QueuedItem item, DepositReport& report) {
+client::QueuedBatch CaptureRun::Sign(client::QueuedItem item) const {
   client::BatchBuilder builder(settings_.sealed, session_->view.batch_bytes_max);
-  const std::string receipt_path = item.receipt_path;
   builder.Add(std::move(item));
-  client::QueuedBatch batch = builder.Sign(session_->node, session_->view.ledger, session_->key.account,
-                                           session_->key.key, capture::UnixUs() / 1'000);
+  return builder.Sign(session_->node, session_->view.ledger, session_->key.account, session_->key.key,
+                      capture::UnixUs() / 1'000);
+}
+
+// Not queued: an anchor is worth something only now, and the package's own deposit comes later anyway.
+Result<std::string> CaptureRun::Anchor(size_t segment, const std::string& index) {
+  client::LedgerView view = session_->view;
+  ASSIGN_OR_RETURN(view.checkpoint, session_->client.GetCheckpoint());
+  client::EvidenceItem item;
+  item.evidence = {DigestBytes(AsBytes(index)), index.size()};
+  item.kind = evidence::kRecordingKind;
+  item.name = evidence::RecordingIndexName(segment);
+  item.media_type = evidence::kRecordingIndexMediaType;
+  if (!settings_.case_ref.empty()) item.case_ref = settings_.case_ref;
+  ASSIGN_OR_RETURN(client::QueuedItem prepared,
+                   client::PrepareItem(item, view, session_->key.account, settings_.sealed));
+  ASSIGN_OR_RETURN(std::vector<std::string> receipts,
+                   client::FetchReceipts(session_->client, Sign(std::move(prepared)), view.origin,
+                                         settings_.wait_s * 1'000));
+  return std::move(receipts.front());
+}
+
+// Sends the record, and puts the receipt into the package once enough institutions have signed.
+Result<void> CaptureRun::Deposit(const std::string& path, bool package, client::QueuedItem item,
+                                 DepositReport& report) {
+  const std::string receipt_path = item.receipt_path;
+  client::QueuedBatch batch = Sign(std::move(item));
   ASSIGN_OR_RETURN(const client::ClaimedBatch claimed, session_->journal.Add(batch));
   if (session_->offline) {
     report.Batch(batch, *session_->offline);
@@ -174,7 +219,7 @@ Result<void> CaptureRun::Deposit(const std::string& path, client::QueuedItem ite
   }
   const auto delivery = client::DeliverClaimed(session_->client, session_->journal, claimed,
                                                session_->view.origin, settings_.wait_s * 1'000);
-  if (delivery && delivery->attested) {
+  if (package && delivery && delivery->attested) {
     ASSIGN_OR_RETURN(const std::string receipt, ReadWholeFile(receipt_path, ledger::kReceiptLengthMax));
     if (const auto put = evidence::AddReceipt(path, receipt); !put) {
       return Error{put.error().code,
@@ -200,7 +245,20 @@ Result<void> CaptureRun::Pack(const std::string& wacz, const std::string& path, 
                                      : "HTTP " + std::to_string(summary.status)) +
                 ", " + std::to_string(summary.exchanges) + context_.Say(" exchanges, ", " 次交换，") +
                 std::to_string(summary.bodies_missed) + context_.Say(" bodies missing", " 个响应体缺失"));
-  return Deposit(path, std::move(papers.item), report);
+  return Deposit(path, true, std::move(papers.item), report);
+}
+
+Result<void> CaptureRun::DepositFile(const std::string& path, std::string_view media_type,
+                                     DepositReport& report) {
+  client::EvidenceItem item;
+  ASSIGN_OR_RETURN(item.evidence, DigestFile(path));
+  item.name = std::string(client::BaseName(path));
+  item.media_type = media_type;
+  if (!settings_.case_ref.empty()) item.case_ref = settings_.case_ref;
+  item.receipt_path = client::ReceiptPathFor(path);
+  ASSIGN_OR_RETURN(client::QueuedItem prepared,
+                   client::PrepareItem(item, session_->view, session_->key.account, settings_.sealed));
+  return Deposit(path, false, std::move(prepared), report);
 }
 
 }  // namespace cunzheng::cli

@@ -23,16 +23,19 @@ struct CaptureSettings {
   bool sealed = false;
   std::string browser, device = "desktop";
   std::vector<std::string> browser_arguments;
+  std::vector<std::string> resolvers, time_servers;  // empty: public ones
   bool no_sandbox = false, allow_local = false, record_failure = false, ask_nobody = false,
        interactive = false;
   bool quiet = false;  // steps are not told as they happen
   uint64_t wait_s = 30, time_s = 0, settle_ms = 1'500, rebind_s = 300, record_s = 0;
 };
 
-// A temporary file that does not outlive its use.
+// The WACZ that a package will be made of: a file beside it, of this process alone, that does not outlive its
+// use.
 class Scrap {
  public:
-  explicit Scrap(std::string path);  // removes what a run that was ended by force has left there
+  // Of "…/NAME.evidence.zip". Removes what runs that were ended by force have left.
+  explicit Scrap(std::string_view package);
   ~Scrap();
   Scrap(const Scrap&) = delete;
   Scrap& operator=(const Scrap&) = delete;
@@ -58,6 +61,9 @@ class CaptureRun {
   Result<void> Pack(const std::string& wacz, const std::string& path, const capture::CaptureSummary& summary,
                     DepositReport& report);
 
+  // Deposits a file that is no package, whose receipt stands beside it. Errors: as Pack's.
+  Result<void> DepositFile(const std::string& path, std::string_view media_type, DepositReport& report);
+
   // The history that the next capture goes on with, by its last line's digest: the operation log has it.
   void FollowHistory(const Hash& last) { history_ = last; }
 
@@ -73,7 +79,12 @@ class CaptureRun {
   };
   Result<Papers> Prepare(const std::string& wacz, const std::string& path,
                          const capture::CaptureSummary& summary) const;
-  Result<void> Deposit(const std::string& path, client::QueuedItem item, DepositReport& report);
+  // `package`: puts the receipt into it; else it stays beside the file.
+  Result<void> Deposit(const std::string& path, bool package, client::QueuedItem item, DepositReport& report);
+  client::QueuedBatch Sign(client::QueuedItem item) const;
+  // The receipt of a recording's segment, deposited by its index. Called while the browser is driven, from
+  // another thread.
+  Result<std::string> Anchor(size_t segment, const std::string& index);
   void Tell(const capture::OperationStep& step) const;
 
   const CaptureSettings& settings_;

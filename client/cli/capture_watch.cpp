@@ -34,22 +34,32 @@ class Watch {
       : options_(options), context_(context), run_(run), report_(report) {}
 
   Result<void> Run() {
-    const std::string name = ListedName(options_.url) + ".history.jsonl";
+    const std::string name = ListedName(options_.url) + std::string(evidence::kHistorySuffix);
     const std::string path = client::JoinPath(options_.folder, name);
     ASSIGN_OR_RETURN(PageWatch watch, PageWatch::Open(path, options_.url, options_.interval_s));
     Note(context_.Say("watching; the history is ", "正在监视；变更记录：") + ShownPath(path) +
          context_.Say(" (Ctrl-C ends it)", "（按 Ctrl-C 结束）"));
+    const size_t looks_before = watch.looks();
+    RETURN_IF_ERROR(LookOn(&watch));
+    if (watch.looks() == looks_before) return {};
+    // Each package bounds the looks before it; the history's own receipt, those up to now.
+    ClearInterrupt();
+    return run_.DepositFile(path, evidence::kHistoryMediaType, report_);
+  }
+
+ private:
+  // Until there were enough looks, or Ctrl-C.
+  Result<void> LookOn(PageWatch* watch) {
     for (uint64_t looks = 0; options_.looks_max == 0 || looks < options_.looks_max; ++looks) {
       if (looks > 0 && !Wait()) return {};
       began_ = std::chrono::steady_clock::now();
-      const auto looked = LookOnce(&watch);
+      const auto looked = LookOnce(watch);
       if (!looked && looked.error().code == Errc::kInterrupted) return {};
       if (!looked) return looked.error();
     }
     return {};
   }
 
- private:
   // Until the next look is due; false: the watch is over.
   bool Wait() const {
     const auto until = began_ + std::chrono::seconds(options_.interval_s);
@@ -62,7 +72,7 @@ class Watch {
     const std::string path =
         client::JoinPath(options_.folder, CaptureName(options_.url, time_us / 1'000'000) +
                                               std::string(evidence::kPackageSuffix));
-    const Scrap wacz(std::string(PackageStem(path)) + ".unfinished.wacz");
+    const Scrap wacz(path);
     if (watch->looks() > 0) run_.FollowHistory(watch->last());
     const auto summary = run_.Drive(options_.url, wacz.path());
     if (!summary && EndsAll(summary.error())) return summary.error();

@@ -4,6 +4,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/deposit_report.h"
+#include "client/evidence/file_kind.h"
 #include "client/evidence/package.h"
 #include "client/sdk/paths.h"
 #include "crypto/file.h"
@@ -56,9 +57,9 @@ Result<void> TakeReceiptIn(const std::string& path, const evidence::ZipReader& p
 }
 
 Result<void> Disclose(const DiscloseOptions& options, const Context& context) {
-  if (!options.package.ends_with(evidence::kPackageSuffix)) {
+  if (evidence::FindFileKind(options.package) == evidence::FileKind::kDisclosure) {
     return Error{Errc::kUsage,
-                 options.package + ": a package's name ends in " + std::string(evidence::kPackageSuffix)};
+                 options.package + ": shows parts of a package already; the package itself is needed"};
   }
   if (options.only.empty() != options.list) return Error{Errc::kUsage, "give --only PART, or --list"};
   ASSIGN_OR_RETURN(auto source, evidence::OpenFileSource(options.package));
@@ -83,8 +84,13 @@ Result<void> Disclose(const DiscloseOptions& options, const Context& context) {
   }
   std::string out = options.out;
   if (out.empty()) {
-    out = options.package.substr(0, options.package.size() - evidence::kPackageSuffix.size());
-    out += evidence::kDisclosureSuffix;
+    std::string_view stem = options.package;
+    for (const std::string_view end : {evidence::kPackageSuffix, std::string_view(".zip")}) {
+      if (!stem.ends_with(end)) continue;
+      stem.remove_suffix(end.size());
+      break;
+    }
+    out = std::string(stem) + std::string(evidence::kDisclosureSuffix);
   }
   if (!out.ends_with(evidence::kDisclosureSuffix)) {
     return Error{Errc::kUsage,

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "client/cli/commands.h"
+#include "client/evidence/file_kind.h"
 #include "client/evidence/package.h"
 #include "client/sdk/paths.h"
 #include "crypto/json.h"
@@ -29,8 +30,8 @@ struct Opened {
 
 Result<Opened> Open(const std::string& path) {
   Opened out;
-  const bool package =
-      path.ends_with(evidence::kPackageSuffix) || path.ends_with(evidence::kDisclosureSuffix);
+  const evidence::FileKind kind = evidence::FindFileKind(path);
+  const bool package = kind == evidence::FileKind::kPackage || kind == evidence::FileKind::kDisclosure;
   ASSIGN_OR_RETURN(const std::string text,
                    package ? evidence::ReadReceipt(path) : ReadWholeFile(path, ledger::kReceiptLengthMax));
   ASSIGN_OR_RETURN(out.receipt, ledger::DecodeReceipt(text));

@@ -7,6 +7,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/deposit_report.h"
 #include "client/cli/progress.h"
+#include "client/evidence/file_kind.h"
 #include "client/evidence/package.h"
 #include "client/sdk/paths.h"
 #include "crypto/json.h"
@@ -77,7 +78,7 @@ Result<void> Lookup::Find() {
   } else {
     const DigestProgress go_on = [](uint64_t) { return !Interrupted(); };
     // Of a package the capture within is what was deposited.
-    const bool package = options_.file.ends_with(evidence::kPackageSuffix);
+    const bool package = evidence::FindFileKind(options_.file) == evidence::FileKind::kPackage;
     ASSIGN_OR_RETURN(evidence_, package ? evidence::DigestEvidence(options_.file, go_on)
                                         : DigestFile(options_.file, go_on));
     sha256_ = evidence_->digests.sha256;

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <set>
 
@@ -12,6 +13,8 @@
 #include "client/cli/deposit_report.h"
 #include "client/cli/progress.h"
 #include "client/cli/trust_pins.h"
+#include "client/evidence/file_kind.h"
+#include "client/evidence/history_verify.h"
 #include "client/evidence/package.h"
 #include "client/sdk/evidence_walk.h"
 #include "client/sdk/paths.h"
@@ -33,10 +36,10 @@ struct Item {
   std::string path;  // of the evidence
   std::string receipt_path;
   uint64_t length = 0;
-
-  bool package() const { return path.ends_with(evidence::kPackageSuffix); }
-  bool disclosure() const { return path.ends_with(evidence::kDisclosureSuffix); }
+  evidence::FileKind kind = evidence::FileKind::kOther;
 };
+
+constexpr size_t kOlderReceiptsMax = 1'000;  // of one history
 
 bool IsFolder(const std::string& path) {
   struct stat info {};
@@ -62,6 +65,8 @@ class VerifyRun {
   Result<const ledger::Trust*> TrustFor(std::string_view receipt_text);
   Result<void> VerifyOne(const Item& item, Progress& progress);
   Result<void> VerifyPackaged(const Item& item, Progress& progress);
+  Result<void> VerifyWatched(const Item& item, Progress& progress);
+  std::vector<std::string> ReceiptsOf(const Item& item) const;
   void Show(const Item& item, verify::Verdict verdict,
             const std::function<std::string(std::string_view name)>& json,
             const std::function<std::string(std::string_view name)>& text);
@@ -119,7 +124,9 @@ Result<void> VerifyRun::FindItems() {
     }
     expected.insert(receipt);
     length_total_ += file.length;
-    items_.push_back({file.path, std::move(receipt), file.length});
+    items_.push_back({file.path, std::move(receipt), file.length, evidence::FindFileKind(file.path)});
+    if (items_.back().kind != evidence::FileKind::kHistory) continue;
+    for (std::string& older : ReceiptsOf(items_.back())) expected.insert(std::move(older));
   }
   for (const client::SkippedPath& skipped : list.skipped) {
     if (skipped.reason == client::SkipReason::kReceipt && !expected.contains(skipped.path)) {
@@ -184,7 +191,7 @@ Result<void> VerifyRun::VerifyPackaged(const Item& item, Progress& progress) {
   ASSIGN_OR_RETURN(const auto source, evidence::OpenFileSource(item.path));
   const evidence::TrustFinder trust = [this](std::string_view receipt) { return TrustFor(receipt); };
   evidence::PackageReport report;
-  if (item.disclosure()) {
+  if (item.kind == evidence::FileKind::kDisclosure) {
     ASSIGN_OR_RETURN(report, evidence::VerifyDisclosure(source, trust));
   } else {
     evidence::OutsideReceipt outside;
@@ -203,6 +210,53 @@ Result<void> VerifyRun::VerifyPackaged(const Item& item, Progress& progress) {
       [&](std::string_view name) { return evidence::PackageReportToJson(report, name); },
       [&](std::string_view name) {
         return evidence::PackageReportToText(report, name, context_.settings.lang);
+      });
+  return {};
+}
+
+// The newest receipt of a history, and those that it had at earlier ends:
+// NAME.history.jsonl.XXXXXXXX.receipt.json.
+std::vector<std::string> VerifyRun::ReceiptsOf(const Item& item) const {
+  std::vector<std::string> paths;
+  if (Exists(item.receipt_path)) paths.push_back(item.receipt_path);
+  if (!options_.receipt.empty()) return paths;
+  namespace fs = std::filesystem;
+  const std::string begin = std::string(client::BaseName(item.path)) + ".";
+  std::vector<std::string> older;
+  std::error_code ec;
+  for (const fs::directory_entry& entry : fs::directory_iterator(client::FolderOf(item.path), ec)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(begin) || !client::IsReceiptName(name) || older.size() == kOlderReceiptsMax)
+      continue;
+    const std::string path = client::JoinPath(client::FolderOf(item.path), name);
+    if (path != item.receipt_path) older.push_back(path);
+  }
+  std::sort(older.begin(), older.end());
+  paths.insert(paths.end(), older.begin(), older.end());
+  return paths;
+}
+
+Result<void> VerifyRun::VerifyWatched(const Item& item, Progress& progress) {
+  std::vector<evidence::NamedReceipt> receipts;
+  for (const std::string& path : ReceiptsOf(item)) {
+    ASSIGN_OR_RETURN(std::string text, ReadWholeFile(path, ledger::kReceiptLengthMax));
+    receipts.push_back({std::string(client::BaseName(path)), std::move(text)});
+  }
+  ASSIGN_OR_RETURN(const evidence::HistoryReport report,
+                   evidence::VerifyHistory(
+                       item.path, receipts, [this](std::string_view receipt) { return TrustFor(receipt); },
+                       [](uint64_t) { return !Interrupted(); }));
+  progress.Clear();
+  // Among other files it is one that nobody deposited; by itself its packages say what they can.
+  if (several_ && receipts.empty() && report.verdict == verify::Verdict::kPending) {
+    Missing(item);
+    return {};
+  }
+  Show(
+      item, report.verdict,
+      [&](std::string_view name) { return evidence::HistoryReportToJson(report, name); },
+      [&](std::string_view name) {
+        return evidence::HistoryReportToText(report, name, context_.settings.lang);
       });
   return {};
 }
@@ -270,8 +324,10 @@ int VerifyRun::Run() {
   Progress progress(length_total_, items_.size());
   if (options_.json && several_) Print("[");
   for (const Item& item : items_) {
-    const bool packaged = item.package() || item.disclosure();
-    if (!packaged && !Exists(item.receipt_path)) {
+    using evidence::FileKind;
+    const bool packaged = item.kind == FileKind::kPackage || item.kind == FileKind::kDisclosure;
+    const bool watched = item.kind == FileKind::kHistory;
+    if (!packaged && !watched && !Exists(item.receipt_path)) {
       if (!several_) {
         return context_.Fail(
             {Errc::kNotFound, item.receipt_path},
@@ -281,7 +337,9 @@ int VerifyRun::Run() {
                          "`cunzheng sync` 补全。"));
       }
       Missing(item);
-    } else if (const auto done = packaged ? VerifyPackaged(item, progress) : VerifyOne(item, progress);
+    } else if (const auto done = packaged  ? VerifyPackaged(item, progress)
+                                 : watched ? VerifyWatched(item, progress)
+                                           : VerifyOne(item, progress);
                !done) {
       progress.Clear();
       const int code = context_.Fail(done.error());
@@ -324,7 +382,9 @@ void AddVerifyCommand(CLI::App& app, Context& context) {
   command->add_flag("--follow", options->follow, "Follow symbolic links within folders");
   command->add_flag("--verbose", options->verbose, "Of several files show every report in full");
   command->footer(
-      "NAME.evidence.zip and NAME.disclosure.zip (cunzheng capture, disclose) bring their receipts along.\n\n"
+      "NAME.evidence.zip and NAME.disclosure.zip (cunzheng capture, disclose) bring their receipts along, "
+      "also "
+      "under other names. NAME.history.jsonl (capture --watch) is checked with the packages beside it.\n\n"
       "Exit codes: 0 valid, 1 not valid, 3 pending, 5 trust not established, 6 valid under retired keys "
       "only.\n\n"
       "Example:\n  cunzheng verify contract.pdf --trust trust.json");

@@ -13,6 +13,8 @@
 
 namespace cunzheng::evidence {
 
+inline constexpr std::string_view kHistorySuffix = ".history.jsonl";
+inline constexpr std::string_view kHistoryMediaType = "application/jsonl";
 inline constexpr size_t kHistoryBytesMax = 64u << 20, kHistoryLooksMax = 100'000;
 
 enum class LookState {

@@ -82,12 +82,20 @@ enum class CheckId {
   kIndex,      // the index leads to the responses, the pages to theirs
   kPictures,   // the screenshot is its tiles
   kReports,    // the reports are well formed and say what the manifest says
+  kAnchors,    // the receipts of a recording's segments are of these segments; only where there are any
   kProofs,     // of a disclosure: every part shown is one of the package's
 };
 struct Check {
   CheckId id;
   verify::StepState state = verify::StepState::kNotDone;
   std::optional<Error> error;
+};
+
+// What came of the receipt that a recording's segment got while the recording went on.
+struct Anchor {
+  size_t segment = 0;
+  verify::Verdict verdict = verify::Verdict::kNotValid;
+  std::optional<uint64_t> t1_unix_s, t2_unix_s;
 };
 
 struct PackageReport {
@@ -100,6 +108,7 @@ struct PackageReport {
   std::optional<WaczReport> wacz;
   std::optional<CompletenessReport> completeness;
   std::optional<CleanlinessReport> cleanliness;
+  std::vector<Anchor> anchors;   // ascending by segment
   std::vector<Part> shown;       // of a disclosure
   std::string hint_fingerprint;  // of the trust file in the package, which proves nothing by itself
 };

@@ -27,6 +27,11 @@ Result<std::string> ReadMember(const ZipReader& zip, std::string_view name, size
 // The parts that a disclosure shows, each found to be one of the manifest's. Errors: detail names the member.
 Result<std::vector<Part>> CheckProofs(const ZipReader& disclosure, const CaptureFacts& facts);
 
+// The receipts of a recording's segments, each judged by its own. Errors: detail names the member; the trust
+// finder's. `package`: the record of the package itself, null when there is no receipt of it.
+Result<std::vector<Anchor>> CheckAnchors(const ZipReader& wacz, size_t segments,
+                                         const ledger::Record* package, const TrustFinder& trust);
+
 // "parts/PATH", "parts/PATH@OFFSET.warc.gz".
 inline std::string ShownMember(const Part& part) {
   return "parts/" + part.Name() + (part.offset ? ".warc.gz" : "");

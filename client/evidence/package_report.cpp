@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "client/evidence/package.h"
+#include "client/evidence/recording.h"
 #include "crypto/json.h"
 
 namespace cunzheng::evidence {
@@ -40,6 +41,9 @@ constexpr CheckName kCheckNames[] = {
     {CheckId::kReports,
      "reports",
      {"Reports and operation log agree with the manifest", "各报告及操作日志与存证清单一致"}},
+    {CheckId::kAnchors,
+     "anchors",
+     {"The receipts of the recording's segments are of these segments", "录制各分段的回执与分段相符"}},
     {CheckId::kProofs,
      "proofs",
      {"Every part shown belongs to the package that was deposited", "所出示的各部分均属于已存证的取证包"}},
@@ -133,8 +137,30 @@ class TextReport {
                 std::to_string(report_.wacz->responses) + Say(" responses, ", " 个响应，") +
                 std::to_string(report_.wacz->tiles) + Say(" screenshot tiles", " 个截图分块"));
     }
+    if (report_.wacz && report_.wacz->segments != 0) Recording(*report_.wacz);
     if (report_.completeness) Gaps(*report_.completeness);
     if (report_.cleanliness) Cleanliness(*report_.cleanliness);
+  }
+
+  // Each segment that was deposited while the recording went on has bounds of its own.
+  void Recording(const WaczReport& wacz) {
+    Field({"Recording", "录制"},
+          std::to_string(wacz.segments) + Say(" segments, ", " 个分段，") + std::to_string(wacz.pictures) +
+              Say(" pictures; ", " 帧；录制期间存证 ") + std::to_string(report_.anchors.size()) +
+              Say(" segments deposited while it went on", " 个分段"));
+    for (const Anchor& anchor : report_.anchors) {
+      std::string line = "  " + RecordingName(anchor.segment) + Say(": ", "：");
+      if (anchor.verdict == verify::Verdict::kValid && anchor.t2_unix_s) {
+        if (anchor.t1_unix_s) {
+          line += Say("not before ", "不早于") + verify::TimeToText(*anchor.t1_unix_s, language_) +
+                  Say(", ", "，");
+        }
+        line += Say("no later than ", "不晚于") + verify::TimeToText(*anchor.t2_unix_s, language_);
+      } else {
+        line += std::string(verify::VerdictName(anchor.verdict));
+      }
+      Line(line);
+    }
   }
 
   void Gaps(const CompletenessReport& report) {
@@ -222,6 +248,20 @@ json::Value CheckToJson(const Check& check) {
   return object;
 }
 
+json::Value RecordingToJson(const PackageReport& report) {
+  json::Array anchors;
+  for (const Anchor& anchor : report.anchors) {
+    json::Object object{{"segment", uint64_t{anchor.segment}},
+                        {"verdict", verify::VerdictName(anchor.verdict)}};
+    if (anchor.t1_unix_s) object.emplace("t1_unix_s", *anchor.t1_unix_s);
+    if (anchor.t2_unix_s) object.emplace("t2_unix_s", *anchor.t2_unix_s);
+    anchors.push_back(std::move(object));
+  }
+  return json::Object{{"segments", uint64_t{report.wacz->segments}},
+                      {"pictures", report.wacz->pictures},
+                      {"anchors", std::move(anchors)}};
+}
+
 json::Value PartSummary(const Part& part) {
   json::Object object{{"part", part.Name()}, {"length", part.length}, {"sha256", ToHex(part.digest.sha256)}};
   if (part.url) object.emplace("url", *part.url);
@@ -254,6 +294,7 @@ std::string PackageReportToJson(const PackageReport& report, std::string_view na
     object.emplace("wacz", json::Object{{"records", report.wacz->records},
                                         {"responses", report.wacz->responses},
                                         {"tiles", uint64_t{report.wacz->tiles}}});
+    if (report.wacz->segments != 0) object.emplace("recording", RecordingToJson(report));
   }
   if (report.disclosure) {
     json::Array shown;

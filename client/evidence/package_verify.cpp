@@ -208,6 +208,14 @@ Result<void> CheckReports(const ZipReader& wacz, const CaptureFacts& facts, Pack
   return {};
 }
 
+bool HasAnchors(const std::optional<ZipReader>& wacz) {
+  if (!wacz) return false;
+  const std::string prefix = std::string(kWaczAttachments) + "recording-";
+  return std::any_of(wacz->members().begin(), wacz->members().end(), [&](const ZipMember& member) {
+    return member.name.starts_with(prefix) && member.name.ends_with(".receipt.json");
+  });
+}
+
 void NoReceipt(PackageReport* report) {
   report->without_receipt = true;
   report->receipt.verdict = verify::Verdict::kPending;
@@ -281,6 +289,14 @@ Result<PackageReport> VerifyPackage(const std::shared_ptr<ByteSource>& source, c
     }
   } else {
     NoReceipt(&report);
+  }
+  if (HasAnchors(wacz)) {
+    RETURN_IF_ERROR(checks.Run(CheckId::kAnchors, [&]() -> Result<void> {
+      const auto& record = report.receipt.record;
+      ASSIGN_OR_RETURN(report.anchors,
+                       CheckAnchors(*wacz, report.wacz->segments, record ? &*record : nullptr, trust));
+      return {};
+    }));
   }
   checks.Judge();
   return report;

@@ -30,16 +30,22 @@ std::string RecordingName(size_t segment) {
   return name;
 }
 
+std::string RecordingIndexName(size_t segment) {
+  return RecordingName(segment) + ".jsonl";
+}
+
+std::string RecordingReceiptName(size_t segment) {
+  return RecordingName(segment) + ".receipt.json";
+}
+
 bool RecordingWriter::Add(uint64_t time_unix_us, std::string_view jpeg) {
   if (frames_ == kRecordingFramesMax || jpeg.size() > kRecordingSegmentBytesMax ||
       jpeg.size() > kRecordingBytesMax - bytes_) {
     return false;
   }
+  Tick(time_unix_us);
   last_us_ = std::max(last_us_, time_unix_us);
-  if (open_ && (last_us_ - segment_began_us_ >= kRecordingSegmentUs ||
-                jpeg.size() > kRecordingSegmentBytesMax - segments_.back().frames.size())) {
-    Finish();
-  }
+  if (open_ && jpeg.size() > kRecordingSegmentBytesMax - segments_.back().frames.size()) Finish();
   if (!open_) {
     if (segments_.size() == kRecordingSegmentsMax) return false;
     segments_.push_back({{}, Head(segments_.size(), previous_)});
@@ -57,11 +63,16 @@ bool RecordingWriter::Add(uint64_t time_unix_us, std::string_view jpeg) {
   return true;
 }
 
+void RecordingWriter::Tick(uint64_t time_unix_us) {
+  if (open_ && std::max(last_us_, time_unix_us) - segment_began_us_ >= kRecordingSegmentUs) Finish();
+}
+
 void RecordingWriter::Finish() {
   if (!open_) return;
   open_ = false;
-  previous_ = Sha256(AsBytes(segments_.back().index));
-  if (observer_) observer_(segments_.size() - 1, previous_);
+  const std::string& index = segments_.back().index;
+  previous_ = Sha256(AsBytes(index));
+  if (observer_) observer_(segments_.size() - 1, index, previous_);
 }
 
 Result<Hash> CheckRecordingSegment(size_t segment, const Hash& previous, const RecordingSegment& content,

@@ -26,15 +26,23 @@ struct RecordingSegment {
 };
 // "recording-000"
 std::string RecordingName(size_t segment);
+// The segment's index, and the receipt of that, which is optional: "recording-000.jsonl", "….receipt.json".
+std::string RecordingIndexName(size_t segment);
+std::string RecordingReceiptName(size_t segment);
+inline constexpr std::string_view kRecordingKind = "recording";  // of an index's record
+inline constexpr std::string_view kRecordingIndexMediaType = "application/jsonl";
 
 class RecordingWriter {
  public:
-  // Told of each segment's digest, which is that of its index, once it is whole.
-  using Observer = std::function<void(size_t segment, const Hash& digest)>;
+  // Told of each segment once it is whole: its index, and the digest of that.
+  using Observer = std::function<void(size_t segment, const std::string& index, const Hash& digest)>;
   explicit RecordingWriter(Observer observer = {}) : observer_(std::move(observer)) {}
 
   // Times of one clock; one that goes back is held. False: a limit is reached, and the frame is left out.
   bool Add(uint64_t time_unix_us, std::string_view jpeg);
+  // Ends the segment that is under way when its time is over, though no frame comes: what a page that stays
+  // as it is showed is not to wait for the page's next change.
+  void Tick(uint64_t time_unix_us);
   // Ends the segment that is under way.
   void Finish();
   const std::vector<RecordingSegment>& segments() const { return segments_; }

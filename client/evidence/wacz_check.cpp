@@ -272,26 +272,26 @@ class Checker {
 
   // The recording's segments, each against the one before.
   Result<void> CheckRecording() {
-    const std::string prefix = std::string(kWaczAttachments) + "recording-";
-    size_t all = 0;
+    const std::string attachments(kWaczAttachments), prefix = attachments + "recording-";
+    size_t left = 0;
     for (const auto& member : wacz_.members()) {
-      if (member.name.starts_with(prefix)) ++all;
+      if (member.name.starts_with(prefix)) ++left;
     }
     Hash previous{};
-    uint64_t frames = 0;
-    for (size_t segment = 0; segment * 2 < all; ++segment) {
-      const std::string name = std::string(kWaczAttachments) + RecordingName(segment);
-      const ZipMember* const pictures = wacz_.Find(name + ".mjpeg");
-      const ZipMember* const index = wacz_.Find(name + ".jsonl");
+    for (size_t& segment = report_.segments; left > 0; ++segment) {
+      const ZipMember* const pictures = wacz_.Find(attachments + RecordingName(segment) + ".mjpeg");
+      const ZipMember* const index = wacz_.Find(attachments + RecordingIndexName(segment));
       if (pictures == nullptr || index == nullptr) {
-        return Wrong(
-            name, "missing: a recording's segments must be numbered from 000 without gaps, two members each");
+        return Wrong(attachments + RecordingName(segment),
+                     "missing: a recording's segments must be numbered from 000 without gaps, pictures and "
+                     "index each");
       }
+      left -= wacz_.Find(attachments + RecordingReceiptName(segment)) == nullptr ? 2 : 3;
       RETURN_IF_ERROR(Tell(0));
       RecordingSegment content;
       ASSIGN_OR_RETURN(content.frames, wacz_.Read(*pictures, kRecordingSegmentBytesMax));
       ASSIGN_OR_RETURN(content.index, wacz_.Read(*index, kRecordingSegmentBytesMax));
-      const auto checked = CheckRecordingSegment(segment, previous, content, &frames);
+      const auto checked = CheckRecordingSegment(segment, previous, content, &report_.pictures);
       if (!checked) {
         return Error{checked.error().code, std::string(kWaczAttachments) + checked.error().detail};
       }

@@ -159,13 +159,11 @@ Result<void> WriteReceipts(const QueuedBatch& batch, const std::vector<std::stri
 
 namespace {
 
-// Waits until the batch is attested or time is up, and writes what receipts can be written.
-Result<Delivery> Finish(Client& client, const QueuedBatch& batch, const std::string& origin,
-                        Submission submission, uint64_t wait_ms) {
+// Waits until the batch is attested or time is up; every answer is checked.
+Result<Submission> Await(Client& client, const QueuedBatch& batch, const std::string& origin,
+                         Submission submission, uint64_t wait_ms) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::milliseconds(wait_ms);
-  Delivery delivery;
-  delivery.repeated = submission.repeated;
   RETURN_IF_ERROR(CheckSubmission(batch, submission, origin));
   while (!submission.attested && Clock::now() < deadline) {
     const auto asked = Clock::now();
@@ -180,6 +178,15 @@ Result<Delivery> Finish(Client& client, const QueuedBatch& batch, const std::str
     if (!submission.attested && Clock::now() - asked < kPollInterval)
       std::this_thread::sleep_for(kPollInterval);
   }
+  return submission;
+}
+
+// Awaits the attestation, and writes what receipts can be written.
+Result<Delivery> Finish(Client& client, const QueuedBatch& batch, const std::string& origin,
+                        Submission submission, uint64_t wait_ms) {
+  Delivery delivery;
+  delivery.repeated = submission.repeated;
+  ASSIGN_OR_RETURN(submission, Await(client, batch, origin, std::move(submission), wait_ms));
   delivery.id = submission.id;
   delivery.index = submission.index;
   delivery.attested = submission.attested;
@@ -197,6 +204,16 @@ Result<Delivery> Deliver(Client& client, const QueuedBatch& batch, const std::st
                          uint64_t wait_ms) {
   ASSIGN_OR_RETURN(Submission submission, client.SubmitBatch(batch.Envelope()));
   return Finish(client, batch, origin, std::move(submission), wait_ms);
+}
+
+Result<std::vector<std::string>> FetchReceipts(Client& client, const QueuedBatch& batch,
+                                               const std::string& origin, uint64_t wait_ms) {
+  ASSIGN_OR_RETURN(Submission submission, client.SubmitBatch(batch.Envelope()));
+  ASSIGN_OR_RETURN(submission, Await(client, batch, origin, std::move(submission), wait_ms));
+  if (!submission.attestation) {
+    return Error{Errc::kTimeout, "on the ledger, and too few institutions have cosigned by now"};
+  }
+  return BuildReceipts(batch, submission);
 }
 
 Result<Delivery> Complete(Client& client, const QueuedBatch& batch, const std::string& origin,

@@ -28,6 +28,12 @@ std::vector<std::string> BuildReceipts(const QueuedBatch& batch, const Submissio
 // the same record. Errors: kIo.
 Result<void> WriteReceipts(const QueuedBatch& batch, const std::vector<std::string>& receipts);
 
+// Sends, waits up to `wait_ms` for the attestation, checks, and gives the receipts' texts, in the order of
+// the items, for evidence whose receipts stand nowhere by themselves. Errors: as Deliver's; kTimeout when too
+// few institutions have cosigned by then.
+Result<std::vector<std::string>> FetchReceipts(Client& client, const QueuedBatch& batch,
+                                               const std::string& origin, uint64_t wait_ms);
+
 struct Delivery {
   Hash id{};
   uint64_t index = 0;     // of the entry

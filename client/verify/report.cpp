@@ -537,6 +537,10 @@ std::string ReportToJson(const Report& report, std::string_view name) {
   return json::EncodePretty(object);
 }
 
+std::string TimeToText(uint64_t time_unix_s, std::string_view language) {
+  return FormatTime(time_unix_s, Language(language));
+}
+
 std::string ReportToText(const Report& report, std::string_view name, std::string_view language) {
   return TextReport(report, name, language).Write();
 }

@@ -110,6 +110,8 @@ Report VerifyWithheld(std::string_view receipt_text, const ledger::Trust* trust)
 // verdict line at the end. `name` is the evidence's name as the reader knows it.
 std::string ReportToJson(const Report& report, std::string_view name);
 std::string ReportToText(const Report& report, std::string_view name, std::string_view language);
+// A time as reports have it: Beijing time, where it will be read, and UTC, in which it was signed.
+std::string TimeToText(uint64_t time_unix_s, std::string_view language);
 // One plain sentence and a hint for each reason of failure, per language: wrong file, wrong receipt,
 // another ledger's receipt, stale trust file, ... Every Errc has one.
 struct Explanation {

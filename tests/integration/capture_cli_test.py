@@ -127,7 +127,7 @@ class CaptureTest(unittest.TestCase):
         self.assertIn("captured", self.first.stdout)
         self.assertIn("deposited", self.first.stdout)
         self.assertFalse(list(self.work.glob("sample*.receipt.json")), "the receipt is in the package")
-        self.assertFalse(list(self.work.glob("*.unfinished.wacz*")))
+        self.assertFalse(list(self.work.glob("*.unfinished*")))
         said = self.verify(0, self.sample, "--lang", "en").stdout
         self.assertIn("VERDICT: valid. Packaged no earlier than", said)
         self.assertIn("What the page showed rests on the tool and its operator.", said)
@@ -357,7 +357,7 @@ class CaptureTest(unittest.TestCase):
             path = self.work / "broken.evidence.zip"
             path.write_bytes(data)
             self.assertIn("[FAIL] package 1.", self.verify(1, path, "--lang", "en").stdout)
-        self.assertFalse(list(self.work.glob("*.unfinished.wacz*")))
+        self.assertFalse(list(self.work.glob("*.unfinished*")))
 
     def test_a_full_disk_is_said_and_leaves_no_package(self):
         small = self.work / "small"

@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
   options.ask_outside = false;
   options.browser.sandbox = geteuid() != 0;
   options.checkpoint = "probe.test/ledger\n1\nAAAA\n\n— probe.test/ledger AAAA\n";
-  options.fetch_checkpoint = [&options]() -> Result<std::string> { return *options.checkpoint; };
+  options.ledger.fetch_checkpoint = [&options]() -> Result<std::string> { return *options.checkpoint; };
   for (int i = 3; i < argc; i++) {
     const std::string word = argv[i];
     if (word.starts_with("--")) {

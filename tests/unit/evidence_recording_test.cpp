@@ -12,7 +12,7 @@ using namespace cunzheng::evidence;
 namespace {
 
 std::vector<RecordingSegment> Three(std::vector<Hash>* digests = nullptr) {
-  RecordingWriter writer([digests](size_t, const Hash& digest) {
+  RecordingWriter writer([digests](size_t, const std::string&, const Hash& digest) {
     if (digests != nullptr) digests->push_back(digest);
   });
   for (uint64_t i = 0; i < 6; i++) {

@@ -1,0 +1,79 @@
+#include "client/capture/profile_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+namespace cunzheng::capture {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kBegin = "cunzheng-capture.";
+constexpr int kRemoveTries = 20;
+
+Error IoError(const std::string& what) {
+  return {Errc::kIo, what + ": " + std::strerror(errno)};
+}
+
+std::string LockOf(const std::string& folder) {
+  return folder + "/lock";
+}
+
+// Of this user, and with a lock that nobody holds: a folder whose lock is not there yet is being made.
+bool IsLeft(const std::string& folder) {
+  struct stat info {};
+  if (lstat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid()) return false;
+  const int lock = open(LockOf(folder).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (lock < 0) return false;
+  const bool left = flock(lock, LOCK_EX | LOCK_NB) == 0;
+  close(lock);
+  return left;
+}
+
+void RemoveLeft(const std::string& below) {
+  std::error_code failed;
+  for (const fs::directory_entry& entry : fs::directory_iterator(below, failed)) {
+    const std::string path = entry.path().string();
+    if (entry.path().filename().string().starts_with(kBegin) && IsLeft(path)) fs::remove_all(path, failed);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ProfileFolder>> ProfileFolder::Create() {
+  const char* below = std::getenv("TMPDIR");
+  if (below == nullptr || *below == '\0') below = "/tmp";
+  RemoveLeft(below);
+  std::string path = std::string(below) + "/" + std::string(kBegin) + "XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) return IoError(path);
+  const int lock = open(LockOf(path).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    const Error error = IoError(LockOf(path));
+    if (lock >= 0) close(lock);
+    std::error_code failed;
+    fs::remove_all(path, failed);
+    return error;
+  }
+  return std::unique_ptr<ProfileFolder>(new ProfileFolder(std::move(path), lock));
+}
+
+ProfileFolder::~ProfileFolder() {
+  std::error_code failed;
+  for (int tries = 0; tries < kRemoveTries; ++tries) {
+    fs::remove_all(path_, failed);
+    if (!failed) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  close(lock_);
+}
+
+}  // namespace cunzheng::capture
