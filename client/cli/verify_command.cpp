@@ -123,10 +123,13 @@ Result<void> VerifyRun::FindItems() {
       receipt = options_.receipt;
     }
     expected.insert(receipt);
-    length_total_ += file.length;
     items_.push_back({file.path, std::move(receipt), file.length, evidence::FindFileKind(file.path)});
-    if (items_.back().kind != evidence::FileKind::kHistory) continue;
-    for (std::string& older : ReceiptsOf(items_.back())) expected.insert(std::move(older));
+    Item& item = items_.back();
+    if (item.kind == evidence::FileKind::kHistory) {
+      item.length = evidence::HistoryBytes(item.path);
+      for (std::string& older : ReceiptsOf(item)) expected.insert(std::move(older));
+    }
+    length_total_ += item.length;
   }
   for (const client::SkippedPath& skipped : list.skipped) {
     if (skipped.reason == client::SkipReason::kReceipt && !expected.contains(skipped.path)) {
@@ -245,7 +248,10 @@ Result<void> VerifyRun::VerifyWatched(const Item& item, Progress& progress) {
   ASSIGN_OR_RETURN(const evidence::HistoryReport report,
                    evidence::VerifyHistory(
                        item.path, receipts, [this](std::string_view receipt) { return TrustFor(receipt); },
-                       [](uint64_t) { return !Interrupted(); }));
+                       [&](uint64_t bytes) {
+                         progress.Update(std::min(bytes, item.length));
+                         return !Interrupted();
+                       }));
   progress.Clear();
   // Among other files it is one that nobody deposited; by itself its packages say what they can.
   if (several_ && receipts.empty() && report.verdict == verify::Verdict::kPending) {

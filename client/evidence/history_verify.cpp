@@ -50,7 +50,10 @@ Result<void> CheckLog(const ZipReader& wacz, size_t look, const Hash& line_befor
 class Verification {
  public:
   Verification(const std::string& path, const TrustFinder& trust, const DigestProgress& progress)
-      : folder_(fs::path(path).parent_path()), path_(path), trust_(trust), progress_(progress) {}
+      : folder_(fs::path(path).parent_path()),
+        path_(path),
+        trust_(trust),
+        progress_([this, &progress](uint64_t bytes) { return !progress || progress(bytes_done_ + bytes); }) {}
 
   Result<HistoryReport> Run(const std::vector<NamedReceipt>& receipts) {
     ASSIGN_OR_RETURN(text_, ReadWholeFile(path_, kHistoryBytesMax));
@@ -94,7 +97,10 @@ class Verification {
       package.name = looks[i].package;
       const fs::path path = folder_ / looks[i].package;
       package.here = fs::exists(path);
-      if (package.here) RETURN_IF_ERROR(CheckPackage(path, looks[i], before[i], &package));
+      if (package.here) {
+        RETURN_IF_ERROR(CheckPackage(path, looks[i], before[i], &package));
+        bytes_done_ += fs::file_size(path);
+      }
       report_.packages.push_back(std::move(package));
     }
     return {};
@@ -188,7 +194,8 @@ class Verification {
   const fs::path folder_;
   const std::string& path_;
   const TrustFinder& trust_;
-  const DigestProgress& progress_;
+  const DigestProgress progress_;  // of all packages
+  uint64_t bytes_done_ = 0;        // of those before the one under way
   std::string text_;
   HistoryReport report_;
 };
@@ -198,6 +205,20 @@ class Verification {
 Result<HistoryReport> VerifyHistory(const std::string& path, const std::vector<NamedReceipt>& receipts,
                                     const TrustFinder& trust, const DigestProgress& progress) {
   return Verification(path, trust, progress).Run(receipts);
+}
+
+uint64_t HistoryBytes(const std::string& path) {
+  const auto text = ReadWholeFile(path, kHistoryBytesMax);
+  if (!text) return 0;
+  uint64_t bytes = text->size();
+  const auto history = DecodeHistory(*text);
+  if (!history) return bytes;
+  for (const Look& look : history->looks) {
+    std::error_code absent;
+    const uintmax_t length = fs::file_size(fs::path(path).parent_path() / look.package, absent);
+    if (!look.package.empty() && !absent) bytes += length;
+  }
+  return bytes;
 }
 
 }  // namespace cunzheng::evidence

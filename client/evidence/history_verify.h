@@ -51,6 +51,9 @@ struct HistoryReport {
 Result<HistoryReport> VerifyHistory(const std::string& path, const std::vector<NamedReceipt>& receipts,
                                     const TrustFinder& trust, const DigestProgress& progress = {});
 
+// How many bytes VerifyHistory reads, about: the history and the packages of it that are here.
+uint64_t HistoryBytes(const std::string& path);
+
 // As verify::ReportToText and ReportToJson.
 std::string HistoryReportToText(const HistoryReport& report, std::string_view name,
                                 std::string_view language);

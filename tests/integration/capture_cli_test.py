@@ -5,6 +5,7 @@ What a browser meets on a page is capture_browser_test.py's affair; here it is t
 tamper with it, parts of it shown, and everything that a user can do wrong. Standard library only.
 """
 
+import fcntl
 import hashlib
 import http.server
 import json
@@ -259,6 +260,42 @@ class CaptureTest(unittest.TestCase):
         receipt.write_bytes(members["receipt.json"].replace(b"cunzheng/receipt/v1", b"cunzheng/receipt/v9"))
         self.verify(1, self.sample, "--receipt", receipt)
 
+    def test_a_package_is_known_under_any_name(self):
+        renamed = self.work / "证据 1.bin"
+        shutil.copy(self.sample, renamed)
+        self.assertIn("VERDICT: valid. Packaged no earlier than", self.verify(0, renamed, "--lang", "en").stdout)
+        self.assertIn("某公司", self.run_program(0, "lookup", renamed, "--node", self.node.url).stdout)
+        self.run_program(0, "inspect", renamed)
+        self.run_program(0, "disclose", renamed, "--only", "dom.html")
+        shown = self.work / "证据 1.bin.disclosure.zip"
+        again = shown.rename(self.work / "出示.zip")
+        self.assertIn("the parts shown existed at T2", self.verify(0, again, "--lang", "en").stdout)
+        self.assertIn("shows parts of a package already", self.run_program(2, "disclose", again, "--list").stderr)
+        # What only begins like one is no package, and a file that is none still wants its receipt.
+        renamed.write_bytes(self.sample.read_bytes()[:-1])
+        self.assertIn("[FAIL] package 1.", self.verify(1, renamed, "--lang", "en").stdout)
+        renamed.write_bytes(b"PK\x03\x04 something else")
+        self.assertIn("not found", self.verify(1, renamed).stderr)
+
+    def test_what_a_run_left_behind_is_removed_by_the_next_and_what_is_in_use_is_not(self):
+        home, folder = self.work / "tmp", self.work / "left"
+        for path in (home, folder):
+            path.mkdir()
+        left, used, new = (home / f"cunzheng-capture.{name}" for name in ("left00", "used00", "new000"))
+        for path in (left, used, new):
+            (path / "profile").mkdir(parents=True)
+        (left / "lock").touch()
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        scraps = [folder / f"x.unfinished-{pid}.wacz" for pid in (dead.pid, os.getpid())]
+        for path in scraps:
+            path.touch()
+        with open(used / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.capture(0, self.url, "--out", folder / "x.evidence.zip", env={"TMPDIR": str(home)})
+        self.assertEqual(sorted(home.iterdir()), sorted([used, new]))
+        self.assertEqual(sorted(p.name for p in folder.iterdir()), ["x.evidence.zip", scraps[1].name])
+
     def test_without_a_node_the_capture_waits_and_is_completed_later(self):
         path = self.work / "late.evidence.zip"
         self.node.stop()
@@ -341,6 +378,7 @@ class CaptureTest(unittest.TestCase):
             (2, [], "--list FILE"),
             (2, [self.url, "--device", "fridge"], "fridge"),
             (2, [self.url, "--looks", "2"], "--looks goes with --watch"),
+            (2, [self.url, "--resolver", "dns.example"], "--resolver dns.example: must be an IP address"),
             (4, [self.url, "--browser", "/bin/false"], "browser: "),
             (1, [self.url, "--browser", "/no/such/browser"], "Chromium"),
             (4, ["http://127.0.0.1:1/"], "ERR_"),

@@ -3,6 +3,7 @@
 
 import hashlib
 import http.server
+import json
 import os
 import pathlib
 import shutil
@@ -16,7 +17,7 @@ import unittest
 import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from cli_test import PASSPHRASE, SOURCE, TIMEOUT_S, Node  # noqa: E402
+from cli_test import GENERATOR, PASSPHRASE, SOURCE, TIMEOUT_S, Node  # noqa: E402
 
 sys.path.insert(0, str(SOURCE / "specs/vectors"))
 sys.dont_write_bytecode = True
@@ -123,18 +124,78 @@ class WatchTest(unittest.TestCase):
         self.assertEqual([step["detail"] for step in steps if step["what"] == "history"], [before])
         self.assertEqual(len(list(self.out.glob("*.evidence.zip"))), sum("package" in look for look in looks))
 
+        self.verify_history(data, looks)
+
         # A second run goes on; the site is away by then.
         self.site.shutdown()
         self.site.server_close()
         said = self.run_program(0, *self.command[1:], "--looks", "1", self.url)
         self.assertIn("net::ERR_CONNECTION_REFUSED", said)
         self.assertEqual(self.history()[1][-1]["state"], "failed")
+        # Each end has a receipt of its own, of what was written by then.
+        path = next(self.out.glob("*.history.jsonl"))
+        report = json.loads(self.run_program(0, "verify", path, "--trust", self.node.trust, "--json"))
+        self.assertEqual(sorted(r["looks"] for r in report["receipts"]), [len(looks), len(looks) + 1])
+        self.assertEqual(report["receipts"][0]["looks"], len(looks) + 1)  # the newest comes first
+        said = self.run_program(0, "verify", self.out, "--trust", self.node.trust, "--strict")
+        self.assertIn("3 valid", said)  # two packages, one history; no receipt is without its evidence
 
         # And not after somebody has been at the history.
         path = next(self.out.glob("*.history.jsonl"))
         path.write_bytes(path.read_bytes().replace(b'"first"', b'"farst"', 1))
         said = self.run_program(1, *self.command[1:], "--looks", "1", self.url)
         self.assertIn(path.name, said)
+
+    def verify_history(self, data, looks):
+        """What `verify` says of a history, whole, without some of its packages, and changed in every way."""
+        path = next(self.out.glob("*.history.jsonl"))
+        trust = ("--trust", self.node.trust)
+        report = json.loads(self.run_program(0, "verify", path, *trust, "--json"))
+        self.assertEqual((report["verdict"], report["looks"]), ("valid", len(looks)))
+        named = [(i, look["package"]) for i, look in enumerate(looks) if "package" in look]
+        self.assertEqual([(p["look"], p["package"]) for p in report["packages"]], named)
+        self.assertEqual({p["verdict"] for p in report["packages"]}, {"valid"})
+        self.assertEqual([r["looks"] for r in report["receipts"]], [len(looks)])
+        self.assertGreaterEqual(report["receipts"][0]["t2_unix_s"], report["packages"][-1]["t2_unix_s"])
+        done = subprocess.run([GENERATOR, "--verify-history", path, "--trust", self.node.trust], capture_output=True,
+                              text=True, timeout=TIMEOUT_S)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        theirs = json.loads(done.stdout)
+        self.assertEqual((theirs["verdict"], theirs["looks"]), ("valid", len(looks)))
+        said = self.run_program(0, "verify", path, *trust, "--lang", "zh")
+        self.assertIn("结论：有效", said)
+        self.assertIn("trust not established", self.run_program(5, "verify", path))
+
+        # Elsewhere, under another name, with what is shown of it.
+        part = self.work / "part"
+        part.mkdir()
+        renamed = part / "监视.txt"
+        renamed.write_bytes(data)
+        self.assertIn("pending", self.run_program(3, "verify", renamed, *trust))
+        receipt = path.with_name(path.name + ".receipt.json")
+        shutil.copy(receipt, part / "监视.txt.receipt.json")
+        self.assertEqual(self.run_program(0, "verify", renamed, *trust, "--lang", "en").count("not here"), len(named) + 1)
+
+        whole = {file.name: file.read_bytes() for file in self.out.iterdir()}
+        lines = data.splitlines(keepends=True)
+        picture = looks[2]["difference"]
+        first, changed = (package for _, package in named[:2])
+
+        def refused(name, content, code, where):
+            (self.out / name).write_bytes(content)
+            report = json.loads(self.run_program(1, "verify", path, *trust, "--json"))
+            self.assertEqual((report["verdict"], report["error"]["code"]), ("not_valid", code), report)
+            self.assertIn(where, report["error"]["detail"])
+            (self.out / name).write_bytes(whole[name])
+
+        refused(path.name, b"".join(lines[:1] + lines[2:]), "invalid_value", "number")  # a look taken out
+        refused(path.name, lines[0] + data[len(lines[0]):].replace(b'"pixels":', b'"pixels":1', 1), "digest_mismatch", "look 1")
+        refused(path.name, data[:-1], "invalid_value", "line end")
+        refused(path.name, b"".join(lines[:-1]), "length_mismatch", receipt.name)  # the last look taken out
+        refused(picture, whole[picture] + b"\0", "digest_mismatch", picture)
+        refused(first, whole[changed], "digest_mismatch", first)  # another look's package, whole and valid
+        refused(changed, whole[changed][:-1], "invalid_value", changed)
+        refused(receipt.name, whole[receipt.name].replace(b'"index"', b'"indexx"', 1), "missing_field", receipt.name)
 
     def test_watching_takes_one_address_and_a_folder(self):
         for arguments in (["--looks", "1", self.url, self.url], ["--out", "x.evidence.zip", self.url]):

@@ -81,6 +81,24 @@ TEST_CASE("segments that are left out, changed places, or hold more than they li
   CHECK(Changed([](auto* s) { (*s)[2].frames.clear(); }) == "digest_mismatch: recording-002.mjpeg: frame 1");
 }
 
+TEST_CASE("a segment ends when its time is over, though no frame comes") {
+  size_t ended = 0;
+  RecordingWriter writer([&](size_t, const std::string&, const Hash&) { ++ended; });
+  writer.Tick(5'000'000);  // nothing is under way
+  CHECK(writer.Add(5'000'000, "a"));
+  writer.Tick(5'000'000 + kRecordingSegmentUs - 1);
+  CHECK(ended == 0);
+  writer.Tick(5'000'000 + kRecordingSegmentUs);
+  CHECK(ended == 1);
+  writer.Tick(5'000'000 + 9 * kRecordingSegmentUs);
+  writer.Finish();
+  CHECK(ended == 1);
+  CHECK(writer.Add(5'000'000 + 9 * kRecordingSegmentUs, "b"));
+  writer.Finish();
+  CHECK(ended == 2);
+  CHECK(Check(writer.segments()).starts_with("2 frames"));
+}
+
 TEST_CASE("a clock that goes back is held, and limits end a recording") {
   RecordingWriter writer;
   CHECK(writer.Add(2'000'000, "a"));
