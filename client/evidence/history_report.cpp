@@ -99,35 +99,24 @@ class TextReport {
                                       Time(covered.report.t2->time_unix_s));
   }
 
+  // The newest receipt's own report ends in the verdict, unless there is none, or something else is wrong.
   void Verdict() {
-    using verify::Verdict;
-    if (report_.error) {
+    if (report_.verdict == verify::Verdict::kNotValid) {
       const verify::Explanation why = verify::Explain(*report_.error, language_);
+      Field(Say("Reason", "原因"), std::string(ErrcName(report_.error->code)) + Say(" (", "（") +
+                                       report_.error->detail + Say("): ", "）：") + why.sentence);
+      Line(Say("VERDICT: not valid. The history, or what it names, is not what was written down.",
+               "结论：无效。监视记录或其所指文件与当时所记不符。"));
+    } else if (report_.receipts.empty()) {
       Field(Say("Reason", "原因"),
-            report_.verdict == Verdict::kPending && report_.receipts.empty()
-                ? Say("the history itself has no receipt: each package bounds the looks before its own.",
-                      "监视记录本身没有回执：各取证包的时间仅约束其之前的查看。")
-                : why.sentence + " (" + report_.error->detail + ")");
-    }
-    switch (report_.verdict) {
-      case Verdict::kValid:
-        Line(Say("Remark: that the page looked so rests on the tool and its operator.",
-                 "说明：页面当时是否如此，取决于取证工具与操作者。"));
-        return Line(
-            Say("VERDICT: valid. The looks that the receipt covers were written down no later than its time.",
-                "结论：有效。回执所及的各次查看记录，其存在不晚于上述时间。"));
-      case Verdict::kNotValid:
-        return Line(Say("VERDICT: not valid. The history is not what was written down.",
-                        "结论：无效。监视记录与当时所记不符。"));
-      case Verdict::kPending:
-        return Line(
-            Say("VERDICT: pending. Its lines chain, and nothing bounds the history as a whole in time.",
-                "结论：待定。各行相连，但整份记录尚无时间约束。"));
-      case Verdict::kTrustNotEstablished:
-        return Line(Say("VERDICT: trust not established. Everything fits, but no trust file is pinned.",
-                        "结论：信任未确立。内容均相符，但未固定信任文件。"));
-      case Verdict::kRetiredOnly:
-        return Line(Say("VERDICT: valid under retired keys only.", "结论：仅在已停用密钥下有效。"));
+            Say("the history itself has no receipt: each package bounds the looks before its own.",
+                "监视记录本身没有回执：各取证包的时间仅约束其之前的查看。"));
+      Line(Say("VERDICT: pending. Its lines chain, and nothing bounds the history as a whole in time.",
+               "结论：待定。各行相连，但整份记录尚无时间约束。"));
+    } else {
+      Line(Say("That the page looked so at each look rests on the tool and its operator. Of the receipt:",
+               "页面每次查看时是否如此，取决于取证工具与操作者。回执核验如下："));
+      text_ += verify::ReportToText(report_.receipts.front().report, name_, language_);
     }
   }
 
