@@ -58,8 +58,9 @@ void LedgerErrands::Finish(std::chrono::milliseconds within, const std::function
   for (; (!waiting_.empty() || anchoring_) && Clock::now() < until && !stop(); Tick()) {
     if (anchoring_) answer_.wait_for(std::chrono::milliseconds(50));
   }
-  for (; !waiting_.empty(); waiting_.pop_front()) Missed(waiting_.front().first, "the time for it is over");
-  if (anchoring_) Missed(*anchoring_, "the time for it is over");
+  const std::string why = stop() ? "stopped" : "the time for it is over";
+  if (anchoring_) Missed(*anchoring_, why);
+  for (; !waiting_.empty(); waiting_.pop_front()) Missed(waiting_.front().first, why);
 }
 
 }  // namespace cunzheng::capture
