@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Change histories by the independent implementation: the chain, the packages beside it, its receipt, and every change of them.
+"""Change histories by the independent implementation: the chain, the packages beside it, its receipt; every change of them.
 
 Needs no browser and no program of the project: what is verified is made here, from specs/capture.md alone.
 """
@@ -96,7 +96,8 @@ class HistoryTest(unittest.TestCase):
                          [(3, "b.evidence.zip", "valid"), (5, "c.evidence.zip", "valid")])
         self.assertLess(b["t2_unix_s"], said["t2_unix_s"])
         self.assertLess(said.pop("t2_unix_s"), c["t2_unix_s"])
-        self.assertEqual(said, {"verdict": "valid", "error": None, "looks": 6, "covered": COVERED, "absent": ["a.evidence.zip"]})
+        self.assertEqual(said, {"verdict": "valid", "error": None, "looks": 6, "covered": COVERED,
+                                "absent": ["a.evidence.zip"]})
 
     def test_the_verdict_is_that_of_the_receipt(self):
         report = self.verify(receipt=None)
@@ -223,6 +224,8 @@ class HistoryTest(unittest.TestCase):
         self.refused("invalid_value", "no package", files={**files, "a.evidence.zip": b"PK"})
         self.refused("missing_field", "an empty container", files={**files, "a.evidence.zip": pack({})})
         inner = self.inner("b.evidence.zip")
+        other, _ = self.scene.package({}, wacz={**inner, "evidence/dom.html": b"else"})
+        self.refused("digest_mismatch", "another capture after the same line", files={**files, "b.evidence.zip": other})
         elsewhere, _ = self.scene.package({}, url="https://www.example.net/", wacz=inner)
         self.refused("manifest_mismatch", "of another address", files={**files, "b.evidence.zip": elsewhere})
         hashed, _ = self.scene.package({}, url=URL + "x" * 1024, wacz=inner)

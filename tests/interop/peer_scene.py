@@ -64,15 +64,16 @@ class Scene:
         """A segment's receipt, decoded; `name` as in its manifest."""
         return self.deposit(evidence, kind, self.manifest(name), **deposit)
 
-    def package(self, attachments, receipt="inside", url=URL, capture="page", wacz=None):
-        """The package, and its receipt's text; `receipt` inside, beside, pending (inside) or none."""
+    def package(self, attachments, receipt="inside", url=URL, wacz=None, changed=None):
+        """The package, and its receipt's text; `receipt` inside, beside, pending (inside) or none; `changed` attributes."""
         inner = wacz or self.wacz(attachments)
         parts = list(_parts(inner))
         text = enc({"type": "cunzheng/parts/v1", "parts": parts}).encode()
-        attrs = {"capture": capture, "url": url, "outcome": "complete", "tool": TOOL, "parts": str(len(parts)),
+        attrs = {"capture": "page", "url": url, "outcome": "complete", "tool": TOOL, "parts": str(len(parts)),
                  "parts_root": merkle.root([merkle.leaf_hash(enc(p).encode()) for p in parts]).hex()}
         if len(url) > 1024:
             attrs["url_sha256"] = sha256(attrs.pop("url").encode())
+        attrs = {name: value for name, value in {**attrs, **(changed or {})}.items() if value is not None}
         manifest = self.manifest("NAME.wacz", media_type="application/wacz", attrs=attrs)
         members = {"README.txt": b"A package of evidence.\n", "capture.wacz": pack(inner), "parts.json": text,
                    "manifest.json": manifest.encode()}

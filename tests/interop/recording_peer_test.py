@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Recordings by the independent implementation: segments, their own receipts, the stitched screenshot, and every change of them.
+"""Recordings by the independent implementation: segments, their own receipts, the stitched screenshot; every change of them.
 
 Needs no browser and no program of the project: what is verified is made here, from specs/capture.md alone.
 """
@@ -33,7 +33,7 @@ class RecordingTest(unittest.TestCase):
         return (scene or cls.scene).anchor(name, cls.files[f"recording-{number:03}.jsonl"], **how)
 
     def verify(self, files, trust=True, **how):
-        data, receipt = self.scene.package(files, capture="recording", **how)
+        data, receipt = self.scene.package(files, **{"changed": {"capture": "recording"}, **how})
         return package.verify_package(data, self.scene.trust if trust else None, receipt)
 
     def refused(self, code, files, what, **how):
@@ -97,6 +97,16 @@ class RecordingTest(unittest.TestCase):
         for length in rng.sample(range(len(data)), 20):
             report = package.verify_package(data[:length], self.scene.trust)
             self.assertEqual((report.verdict, report.error), ("not_valid", "invalid_value"), length)
+
+    def test_a_manifest_has_the_attributes_of_a_capture_and_no_others(self):
+        cases = [
+            ("missing_field", {"tool": None}), ("missing_field", {"parts_root": None}), ("unknown_field", {"more": "x"}),
+            ("invalid_value", {"capture": "film"}), ("invalid_value", {"outcome": "done"}), ("invalid_value", {"parts": "07"}),
+            ("invalid_value", {"url": None}), ("invalid_value", {"url_sha256": "ab" * 32}), ("root_mismatch", {"parts": "7"}),
+            ("root_mismatch", {"parts_root": "ab" * 32}), ("missing_field", {"trust_sha256": "ab" * 32}),
+        ]
+        for code, attributes in cases:
+            self.refused(code, {}, attributes, changed=attributes)
 
     # Segments
 
