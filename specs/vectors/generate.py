@@ -10,7 +10,7 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from cunzheng_py import cases_basic, cases_ledger, cases_receipt, examples, package, receipt  # noqa: E402
+from cunzheng_py import cases_basic, cases_ledger, cases_receipt, examples, history, package, receipt  # noqa: E402
 
 
 def make():
@@ -54,7 +54,18 @@ def tell(report):
     if report.detail:
         print(report.detail, file=sys.stderr)
     fields = ("verdict", "error", "t1_unix_s", "t2_unix_s")
-    print(json.dumps({name: getattr(report, name) for name in fields}))
+    said = {name: getattr(report, name) for name in fields}
+    if getattr(report, "recording", None):
+        said["recording"] = report.recording
+    print(json.dumps(said))
+    return report.verdict == "valid"
+
+
+def tell_history(report):
+    if report.detail:
+        print(report.detail, file=sys.stderr)
+    fields = ("verdict", "error", "looks", "covered", "packages", "absent", "t2_unix_s")
+    print(json.dumps({name: getattr(report, name) for name in fields}, ensure_ascii=False))
     return report.verdict == "valid"
 
 
@@ -65,6 +76,17 @@ def verify_package(args):
     return tell(package.verify_package(data, trust, read(args.receipt)))
 
 
+def verify_history(args):
+    path = Path(args.verify_history)
+
+    def beside(name):
+        found = path.parent / name
+        return found.read_bytes() if found.is_file() else None
+
+    receipt_text = read(args.receipt) or beside(path.name + history.RECEIPT_SUFFIX)
+    return tell_history(history.verify(path.read_bytes(), read(args.trust), receipt_text, beside))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="re-make all vectors and compare byte for byte")
@@ -73,7 +95,8 @@ def main():
     parser.add_argument("--verify-receipt", metavar="RECEIPT", help="print the verdict as one line of JSON")
     parser.add_argument("--evidence", metavar="FILE")
     parser.add_argument("--verify-package", metavar="PACKAGE", help="the same of NAME.evidence.zip or NAME.disclosure.zip")
-    parser.add_argument("--receipt", metavar="RECEIPT", help="from beside the package")
+    parser.add_argument("--verify-history", metavar="HISTORY", help="of NAME.history.jsonl and what stands beside it")
+    parser.add_argument("--receipt", metavar="RECEIPT", help="the package's or history's, where it has another place")
     parser.add_argument("--trust", metavar="TRUST", help="the pinned trust file; none: trust not established")
     args = parser.parse_args()
     if args.verify_receipt:
@@ -82,6 +105,8 @@ def main():
         return tell(receipt.verify(read(args.verify_receipt), read(args.evidence), read(args.trust)))
     if args.verify_package:
         return verify_package(args)
+    if args.verify_history:
+        return verify_history(args)
     if args.check:
         return check()
     if args.check_examples or args.write_examples:

@@ -48,7 +48,7 @@ def record_id(data):
     return merkle.leaf_hash(data)
 
 
-def _file_name(v):
+def file_name(v):
     text(1, 1024)(v)
     if v in (".", "..") or "/" in v or "\\" in v:
         raise Bad("invalid_value", "name")
@@ -56,7 +56,7 @@ def _file_name(v):
 
 MANIFEST = [
     ("type", type_is("cunzheng/manifest/v1")),
-    ("name", _file_name),
+    ("name", file_name),
     ("media_type", text(1, 128), OPTIONAL),
     ("modified_unix_ms", integer(), OPTIONAL),
     ("checkpoint", array(3, 40, text()), OPTIONAL),

@@ -40,6 +40,14 @@ def decode_receipt(data):
     return jsonp.check(jsonp.decode(data, 4 << 20, canonical=False), RECEIPT)
 
 
+def decode_written(data):
+    """The same, of a file that must be in the form in which receipts are written (capture.md)."""
+    decoded = decode_receipt(data)
+    if jsonp.encode_readable(decoded).encode() != data:
+        raise Bad("not_canonical", "a receipt in another form than the written one")
+    return decoded
+
+
 @dataclass
 class Report:
     verdict: str

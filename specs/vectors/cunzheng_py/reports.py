@@ -1,6 +1,6 @@
 """What a capture says of itself (specs/capture.md): completeness, cleanliness, operation log, change history."""
 
-from . import crypto, jsonp
+from . import crypto, formats, jsonp
 from .jsonp import OPTIONAL, Bad, array, hex32, integer, one_of, shape, text, type_is
 
 ITEMS = (
@@ -10,6 +10,8 @@ GAPS = ("missed", "cut_length", "cut_time", "unfinished", "failed")
 PARTS = ("bodies_whole", "bodies_none", *GAPS)
 COUNTS = ("exchanges", "responses", "body_bytes", "from_cache", "from_service_worker", *PARTS)
 GAPS_MAX = 50_000
+LINES_MAX = 100_000  # of an operation log or a history, behind the first
+LINES_BYTES_MAX = 64 << 20
 
 _name = text(pattern="[a-z][a-z0-9_]{0,31}")
 _names = array(0, 64, text(1, 128))
@@ -111,42 +113,62 @@ def decode_cleanliness(data):
 
 
 def _lines(data, schema):
+    if len(data) > LINES_BYTES_MAX:
+        raise Bad("too_large", f"{len(data)} bytes")
     _require(data.endswith(b"\n"), "the last line's end")
     lines = data[:-1].split(b"\n")
     return jsonp.check(jsonp.decode(lines[0]), schema), lines
 
 
+def decode_lines(data, head_schema, schema, count_max):
+    """The first line, and at most `count_max` others of one schema."""
+    head, lines = _lines(data, head_schema)
+    _require(len(lines) - 1 <= count_max, "number of lines")
+    return head, [jsonp.check(jsonp.decode(line), schema) for line in lines[1:]]
+
+
 def decode_operations(data):
-    head, lines = _lines(data, OPERATIONS)
-    steps = [jsonp.check(jsonp.decode(line), OPERATION) for line in lines[1:]]
+    head, steps = decode_lines(data, OPERATIONS, OPERATION, LINES_MAX)
     _require(all(a["monotonic_us"] <= b["monotonic_us"] for a, b in zip(steps, steps[1:])), "monotonic_us")
     _require(not any("detail" in step and "lines" in step for step in steps), "lines")
     return head, steps
 
 
+def _file_name(v):
+    text(1, 255)(v)
+    formats.file_name(v)
+
+
+def _look_schema(look, number, seen):
+    state = look.get("state")
+    schema = [
+        ("number", integer(number, number)),
+        ("previous", hex32),
+        ("time_unix_us", integer()),
+        ("state", one_of("failed", *(("changed", "unchanged") if seen else ("first",)))),
+    ]
+    if state in ("first", "changed"):
+        schema += [("package", _file_name), ("wacz_sha256", hex32)]
+    if state != "failed":
+        schema += [("text_sha256", hex32), ("pixels", integer()), ("pixels_changed", integer())]
+    if "difference" in look:
+        schema += [("difference", _file_name), ("difference_sha256", hex32)]
+    if state == "failed":
+        schema.append(("reason", text(1, 1024)))
+    return schema
+
+
 def decode_history(data):
     head, lines = _lines(data, HISTORY)
+    _require(len(lines) - 1 <= LINES_MAX, "number of looks")
     looks, seen = [], False
     for number, (before, line) in enumerate(zip(lines, lines[1:])):
         look = jsonp.decode(line)
-        state = look.get("state")
-        schema = [
-            ("number", integer(number, number)),
-            ("previous", hex32),
-            ("time_unix_us", integer()),
-            ("state", one_of("failed", *(("changed", "unchanged") if seen else ("first",)))),
-        ]
-        if state == "failed":
-            schema.append(("reason", text(1, 1024)))
-        else:
-            schema += [("text_sha256", hex32), ("pixels", integer()), ("pixels_changed", integer())]
-        if state in ("first", "changed"):
-            schema += [("package", text(1, 255)), ("wacz_sha256", hex32)]
-        if "difference" in look:
-            schema += [("difference", text(1, 255)), ("difference_sha256", hex32)]
-        jsonp.check(look, schema)
+        if not isinstance(look, dict):
+            raise Bad("wrong_type", f"look {number}")
+        jsonp.check(look, _look_schema(look, number, seen))
         if look["previous"] != crypto.sha256(before).hex():
             raise Bad("digest_mismatch", f"previous of look {number}")
-        seen = seen or state != "failed"
+        seen = seen or look["state"] != "failed"
         looks.append(look)
     return head, looks
