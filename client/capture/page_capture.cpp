@@ -67,7 +67,7 @@ PageCapture::PageCapture(BrowserProcess* browser, const PageLimits& limits,
           [local = options.allow_local](const std::string& url) { return CheckUrl(url, local); },
           options.allow_local),
       recording_([this](size_t segment, const std::string& index, const Hash& digest) {
-        steps_->Note("segment", evidence::RecordingName(segment) + " sha256:" + ToHex(digest));
+        steps_->Note(std::string(evidence::kSegmentStep), evidence::SegmentDetail(segment, digest));
         if (options_.on_segment) options_.on_segment(segment, index);
       }) {
   cdp_.OnEvent([this](const CdpEvent& event) { Take(event); });

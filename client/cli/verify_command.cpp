@@ -46,6 +46,11 @@ bool IsFolder(const std::string& path) {
   return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+uint64_t FileLength(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+}
+
 bool Exists(const std::string& path) {
   return access(path.c_str(), F_OK) == 0;
 }
@@ -79,6 +84,7 @@ class VerifyRun {
   std::optional<TrustPin> given_;
   std::map<Hash, std::optional<TrustPin>> by_ledger_;  // pins, as they were looked up
   std::vector<Item> items_;
+  std::set<std::string> told_;        // files that a history here speaks of: they need no receipt
   std::vector<std::string> orphans_;  // receipts below a folder without their evidence
   uint64_t length_total_ = 0;
   bool several_ = false;  // one line an item, and a summary
@@ -126,7 +132,10 @@ Result<void> VerifyRun::FindItems() {
     items_.push_back({file.path, std::move(receipt), file.length, evidence::FindFileKind(file.path)});
     Item& item = items_.back();
     if (item.kind == evidence::FileKind::kHistory) {
-      item.length = evidence::HistoryBytes(item.path);
+      for (const std::string& named : evidence::FilesOfHistory(item.path)) {
+        item.length += FileLength(named);
+        told_.insert(named);
+      }
       for (std::string& older : ReceiptsOf(item)) expected.insert(std::move(older));
     }
     length_total_ += item.length;
@@ -342,7 +351,7 @@ int VerifyRun::Run() {
                          "回执应为文件旁的 FILE.receipt.json，或用 --receipt R 指定；待联署的回执可用 "
                          "`cunzheng sync` 补全。"));
       }
-      Missing(item);
+      if (!told_.contains(item.path)) Missing(item);
     } else if (const auto done = packaged  ? VerifyPackaged(item, progress)
                                  : watched ? VerifyWatched(item, progress)
                                            : VerifyOne(item, progress);

@@ -207,18 +207,19 @@ Result<HistoryReport> VerifyHistory(const std::string& path, const std::vector<N
   return Verification(path, trust, progress).Run(receipts);
 }
 
-uint64_t HistoryBytes(const std::string& path) {
+std::vector<std::string> FilesOfHistory(const std::string& path) {
+  std::vector<std::string> files;
   const auto text = ReadWholeFile(path, kHistoryBytesMax);
-  if (!text) return 0;
-  uint64_t bytes = text->size();
+  if (!text) return files;
   const auto history = DecodeHistory(*text);
-  if (!history) return bytes;
+  if (!history) return files;
   for (const Look& look : history->looks) {
-    std::error_code absent;
-    const uintmax_t length = fs::file_size(fs::path(path).parent_path() / look.package, absent);
-    if (!look.package.empty() && !absent) bytes += length;
+    for (const std::string& name : {look.package, look.difference}) {
+      const fs::path file = fs::path(path).parent_path() / name;
+      if (!name.empty() && fs::exists(file)) files.push_back(file.string());
+    }
   }
-  return bytes;
+  return files;
 }
 
 }  // namespace cunzheng::evidence

@@ -51,8 +51,8 @@ struct HistoryReport {
 Result<HistoryReport> VerifyHistory(const std::string& path, const std::vector<NamedReceipt>& receipts,
                                     const TrustFinder& trust, const DigestProgress& progress = {});
 
-// How many bytes VerifyHistory reads, about: the history and the packages of it that are here.
-uint64_t HistoryBytes(const std::string& path);
+// The packages and pictures that a history names and that are here, as paths; none of what is no history.
+std::vector<std::string> FilesOfHistory(const std::string& path);
 
 // As verify::ReportToText and ReportToJson.
 std::string HistoryReportToText(const HistoryReport& report, std::string_view name,

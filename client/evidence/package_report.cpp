@@ -137,17 +137,18 @@ class TextReport {
                 std::to_string(report_.wacz->responses) + Say(" responses, ", " 个响应，") +
                 std::to_string(report_.wacz->tiles) + Say(" screenshot tiles", " 个截图分块"));
     }
-    if (report_.wacz && report_.wacz->segments != 0) Recording(*report_.wacz);
+    if (report_.wacz && !report_.wacz->segments.empty()) Recording(*report_.wacz);
     if (report_.completeness) Gaps(*report_.completeness);
     if (report_.cleanliness) Cleanliness(*report_.cleanliness);
   }
 
   // Each segment that was deposited while the recording went on has bounds of its own.
   void Recording(const WaczReport& wacz) {
-    Field({"Recording", "录制"},
-          std::to_string(wacz.segments) + Say(" segments, ", " 个分段，") + std::to_string(wacz.pictures) +
-              Say(" pictures; ", " 帧；录制期间存证 ") + std::to_string(report_.anchors.size()) +
-              Say(" segments deposited while it went on", " 个分段"));
+    Field({"Recording", "录制"}, std::to_string(wacz.segments.size()) + Say(" segments, ", " 个分段，") +
+                                     std::to_string(wacz.pictures) +
+                                     Say(" pictures; ", " 帧；录制期间存证 ") +
+                                     std::to_string(report_.anchors.size()) +
+                                     Say(" segments deposited while it went on", " 个分段"));
     for (const Anchor& anchor : report_.anchors) {
       std::string line = "  " + RecordingName(anchor.segment) + Say(": ", "：");
       if (anchor.verdict == verify::Verdict::kValid && anchor.t2_unix_s) {
@@ -257,7 +258,7 @@ json::Value RecordingToJson(const PackageReport& report) {
     if (anchor.t2_unix_s) object.emplace("t2_unix_s", *anchor.t2_unix_s);
     anchors.push_back(std::move(object));
   }
-  return json::Object{{"segments", uint64_t{report.wacz->segments}},
+  return json::Object{{"segments", uint64_t{report.wacz->segments.size()}},
                       {"pictures", report.wacz->pictures},
                       {"anchors", std::move(anchors)}};
 }
@@ -294,7 +295,7 @@ std::string PackageReportToJson(const PackageReport& report, std::string_view na
     object.emplace("wacz", json::Object{{"records", report.wacz->records},
                                         {"responses", report.wacz->responses},
                                         {"tiles", uint64_t{report.wacz->tiles}}});
-    if (report.wacz->segments != 0) object.emplace("recording", RecordingToJson(report));
+    if (!report.wacz->segments.empty()) object.emplace("recording", RecordingToJson(report));
   }
   if (report.disclosure) {
     json::Array shown;

@@ -4,6 +4,7 @@
 
 #include "client/evidence/package.h"
 #include "client/evidence/package_members.h"
+#include "client/evidence/recording.h"
 #include "ledger/receipt.h"
 #include "ledger/trust.h"
 
@@ -191,6 +192,18 @@ Result<T> ReadReport(const ZipReader& wacz, std::string_view name, size_t length
   return decoded;
 }
 
+// The operation log has each segment of a recording as it ended, so that none is missing at the end.
+Result<void> CheckSegments(const OperationLog& log, const std::vector<Hash>& segments) {
+  std::vector<std::string> named, there;
+  for (const OperationLine& line : log.lines) {
+    if (line.what == kSegmentStep) named.push_back(line.detail.empty() ? "" : line.detail.front());
+  }
+  for (const Hash& digest : segments) there.push_back(SegmentDetail(there.size(), digest));
+  if (named == there) return {};
+  return Wrong(Errc::kManifestMismatch, kOperationsFile,
+               "names other segments of a recording than there are");
+}
+
 // The reports decode, and none says more than the manifest or less.
 Result<void> CheckReports(const ZipReader& wacz, const CaptureFacts& facts, PackageReport* report) {
   ASSIGN_OR_RETURN(report->completeness,
@@ -202,6 +215,7 @@ Result<void> CheckReports(const ZipReader& wacz, const CaptureFacts& facts, Pack
   if (log.tool != facts.tool) {
     return Wrong(Errc::kManifestMismatch, kOperationsFile, "names another tool than the manifest");
   }
+  RETURN_IF_ERROR(CheckSegments(log, report->wacz->segments));
   if (facts.outcome == "complete" && !report->completeness->Complete()) {
     return Wrong(Errc::kManifestMismatch, kCompletenessFile, "has gaps, and the manifest says complete");
   }
@@ -294,7 +308,7 @@ Result<PackageReport> VerifyPackage(const std::shared_ptr<ByteSource>& source, c
     RETURN_IF_ERROR(checks.Run(CheckId::kAnchors, [&]() -> Result<void> {
       const auto& record = report.receipt.record;
       ASSIGN_OR_RETURN(report.anchors,
-                       CheckAnchors(*wacz, report.wacz->segments, record ? &*record : nullptr, trust));
+                       CheckAnchors(*wacz, report.wacz->segments.size(), record ? &*record : nullptr, trust));
       return {};
     }));
   }

@@ -38,6 +38,10 @@ std::string RecordingReceiptName(size_t segment) {
   return RecordingName(segment) + ".receipt.json";
 }
 
+std::string SegmentDetail(size_t segment, const Hash& digest) {
+  return RecordingName(segment) + " sha256:" + ToHex(digest);
+}
+
 bool RecordingWriter::Add(uint64_t time_unix_us, std::string_view jpeg) {
   if (frames_ == kRecordingFramesMax || jpeg.size() > kRecordingSegmentBytesMax ||
       jpeg.size() > kRecordingBytesMax - bytes_) {

@@ -24,6 +24,9 @@ struct RecordingSegment {
   std::string frames;  // recording-000.mjpeg: JPEG pictures, one after the other
   std::string index;   // recording-000.jsonl
 };
+// How the operation log names a segment that has ended: "recording-000 sha256:…", of its index.
+inline constexpr std::string_view kSegmentStep = "segment";
+std::string SegmentDetail(size_t segment, const Hash& digest);
 // "recording-000"
 std::string RecordingName(size_t segment);
 // The segment's index, and the receipt of that, which is optional: "recording-000.jsonl", "….receipt.json".

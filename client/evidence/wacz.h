@@ -80,8 +80,8 @@ struct WaczReport {
   std::vector<WaczPage> pages;
   std::string created, software;
   uint32_t tiles = 0;
-  size_t segments = 0;    // of a recording
-  uint64_t pictures = 0;  // in them
+  std::vector<Hash> segments;  // of a recording: the digests of their indices
+  uint64_t pictures = 0;       // in them
 };
 // Told before each stage and while records are read; false stops with kInterrupted.
 using WaczProgress = std::function<bool(WaczStage stage, uint64_t bytes_done)>;

@@ -278,7 +278,8 @@ class Checker {
       if (member.name.starts_with(prefix)) ++left;
     }
     Hash previous{};
-    for (size_t& segment = report_.segments; left > 0; ++segment) {
+    uint64_t bytes = 0;
+    for (size_t segment = 0; left > 0; ++segment) {
       const ZipMember* const pictures = wacz_.Find(attachments + RecordingName(segment) + ".mjpeg");
       const ZipMember* const index = wacz_.Find(attachments + RecordingIndexName(segment));
       if (pictures == nullptr || index == nullptr) {
@@ -287,6 +288,12 @@ class Checker {
                      "index each");
       }
       left -= wacz_.Find(attachments + RecordingReceiptName(segment)) == nullptr ? 2 : 3;
+      bytes += pictures->length;
+      if (segment == kRecordingSegmentsMax || bytes > kRecordingBytesMax) {
+        return Error{Errc::kTooLarge, attachments + RecordingName(segment) + ": a recording has at most " +
+                                          std::to_string(kRecordingSegmentsMax) + " segments and " +
+                                          std::to_string(kRecordingBytesMax) + " bytes"};
+      }
       RETURN_IF_ERROR(Tell(0));
       RecordingSegment content;
       ASSIGN_OR_RETURN(content.frames, wacz_.Read(*pictures, kRecordingSegmentBytesMax));
@@ -296,6 +303,7 @@ class Checker {
         return Error{checked.error().code, std::string(kWaczAttachments) + checked.error().detail};
       }
       previous = *checked;
+      report_.segments.push_back(previous);
     }
     return {};
   }

@@ -3,6 +3,7 @@
 
 import hashlib
 import http.server
+import io
 import json
 import os
 import pathlib
@@ -117,8 +118,7 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(hashlib.sha256(picture).hexdigest(), changed["difference_sha256"])
         self.assertTrue(picture.startswith(b"\x89PNG"))
         # The operation log of the changed capture names the line that was the last one before it.
-        (self.out / "changed.wacz").write_bytes(wacz)
-        with zipfile.ZipFile(self.out / "changed.wacz") as archive:
+        with zipfile.ZipFile(io.BytesIO(wacz)) as archive:
             steps = reports.decode_operations(archive.read("evidence/operations.jsonl"))[1]
         before = hashlib.sha256(data.split(b"\n")[changed["number"]]).hexdigest()
         self.assertEqual([step["detail"] for step in steps if step["what"] == "history"], [before])

@@ -89,8 +89,10 @@ class Scene:
         """Of the members of a WACZ, those that are parts; what readers of WACZ look at is a stub."""
         head = [("WARC-Type", "warcinfo"), ("Content-Length", "0")]
         evidence = {f"evidence/{name}": data for name, data in attachments.items()}
+        steps = [("segment", f"{name.removesuffix('.jsonl')} sha256:{sha256(data)}") for name, data in sorted(attachments.items())
+                 if name.startswith("recording-") and name.endswith(".jsonl")]
         return {"archive/data.warc.gz": encode_record(head, b""), "indexes/index.cdxj": b"", "pages/pages.jsonl": b"{}\n",
-                "evidence/operations.jsonl": operations(), **evidence, "datapackage.json": b"{}"}
+                "evidence/operations.jsonl": operations(*steps), **evidence, "datapackage.json": b"{}"}
 
 
 def _parts(wacz):

@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from peer_scene import BOB, Scene, VECTORS, picture, png, pretty, recording, segment, sha256
+from peer_scene import BOB, Scene, VECTORS, operations, picture, png, pretty, recording, segment, sha256
 from cunzheng_py import package
 from cunzheng_py import recording as peer
 
@@ -109,6 +109,14 @@ class RecordingTest(unittest.TestCase):
             self.refused(code, {}, attributes, changed=attributes)
 
     # Segments
+
+    def test_the_operation_log_has_each_segment_as_it_ended(self):
+        right = [("segment", f"recording-{i:03} sha256:{sha256(self.files[f'recording-{i:03}.jsonl'])}") for i in range(len(SEGMENTS))]
+        good = operations(("recording", "x"), *right, ("recorded", "x"))
+        self.assertEqual(self.verify({**self.files, "operations.jsonl": good}).verdict, "valid")
+        for steps in ([], right[:-1], right[1:], right[::-1], [*right, right[-1]], [*right[:-1], ("segment", "recording-002")]):
+            self.refused("manifest_mismatch", {**self.files, "operations.jsonl": operations(*steps)}, steps)
+        self.refused("manifest_mismatch", {"operations.jsonl": operations(*right)}, "segments that are not there")
 
     def test_a_byte_of_any_picture_is_found(self):
         for number, pictures in enumerate(SEGMENTS):

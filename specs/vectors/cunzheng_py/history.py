@@ -28,7 +28,7 @@ def verify(data, trust_text, receipt_text, beside):
 
 def _verify(report, data, trust_text, receipt_text, beside):
     # 1
-    head, looks = reports.decode_history(data)
+    _, looks = reports.decode_history(data)
     report.looks = len(looks)
     # 2
     there = []
@@ -37,7 +37,7 @@ def _verify(report, data, trust_text, receipt_text, beside):
             if name and beside(name) is None and name not in report.absent:
                 report.absent.append(name)
         if "package" in look and (found := beside(look["package"])) is not None:
-            there.append((look, found, _check_package(found, look, head["url"])))
+            there.append((look, found, _check_package(found, look)))
         if "difference" in look and (picture := beside(look["difference"])) is not None:
             if crypto.sha256(picture).hex() != look["difference_sha256"]:
                 raise Bad("digest_mismatch", look["difference"])
@@ -57,21 +57,18 @@ def _verify(report, data, trust_text, receipt_text, beside):
         _check_receipt(report, data, trust_text, receipt_text)
 
 
-def _check_package(found, look, url):
+def _check_package(found, look):
     """Step 2, of one package; whether it holds its receipt."""
     members = dict(package.read_zip(found))
-    if "capture.wacz" not in members or "manifest.json" not in members:
+    if "capture.wacz" not in members:
         raise Bad("missing_field", look["package"])
     if crypto.sha256(members["capture.wacz"]).hex() != look["wacz_sha256"]:
         raise Bad("digest_mismatch", look["package"])
-    attrs = formats.decode_manifest(members["manifest.json"]).get("attrs", {})
-    if attrs.get("url") != url and attrs.get("url_sha256") != crypto.sha256(url.encode()).hex():
-        raise Bad("manifest_mismatch", f"{look['package']}: another address than the history's")
-    if look["number"] > 0:
-        operations = dict(package.read_zip(members["capture.wacz"])).get("evidence/operations.jsonl")
-        steps = reports.decode_operations(operations)[1] if operations is not None else []
-        if [step.get("detail") for step in steps if step["what"] == "history"] != [look["previous"]]:
-            raise Bad("digest_mismatch", f"{look['package']}: its operation log has another line of the history, or none")
+    operations = dict(package.read_zip(members["capture.wacz"])).get("evidence/operations.jsonl")
+    steps = reports.decode_operations(operations)[1] if operations is not None else []
+    named = [step.get("detail") for step in steps if step["what"] == "history"]
+    if named != ([look["previous"]] if look["number"] > 0 else []):
+        raise Bad("digest_mismatch", f"{look['package']}: its operation log has another line of the history, or none")
     return "receipt.json" in members
 
 

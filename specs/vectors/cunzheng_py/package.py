@@ -161,7 +161,7 @@ def _parts(text, wacz, attrs):
             raise Bad("digest_mismatch", str(where))
 
 
-def _reports(members, attrs):
+def _reports(members, attrs, segments):
     """Step 8, of the reports that are there."""
     if completeness := members.get("evidence/completeness.json"):
         if attrs["outcome"] == "complete" and not reports.is_complete(reports.decode_completeness(completeness)):
@@ -169,8 +169,10 @@ def _reports(members, attrs):
     if cleanliness := members.get("evidence/cleanliness.json"):
         reports.decode_cleanliness(cleanliness)
     if operations := members.get("evidence/operations.jsonl"):
-        if reports.decode_operations(operations)[0]["tool"] != attrs["tool"]:
+        head, steps = reports.decode_operations(operations)
+        if head["tool"] != attrs["tool"]:
             raise Bad("invalid_value", "operations.jsonl: tool")
+        recording.check_log(steps, segments)
 
 
 @dataclass
@@ -198,7 +200,7 @@ def verify_package(data, trust_text, receipt_text=None):
         wacz = dict(wacz)
         png.check_screenshot(wacz)
         segments = recording.segments(wacz)
-        _reports(wacz, attrs)
+        _reports(wacz, attrs, segments)
         recorded = _recording(segments, recording.anchors(wacz, segments, decoded, trust_text))
     except Bad as bad:
         return Report("not_valid", bad.code, detail=str(bad))

@@ -73,6 +73,13 @@ def segments(wacz):
     return out
 
 
+def check_log(steps, recorded):
+    """Step 8: the operation log has each segment as it ended."""
+    named = [step.get("detail") for step in steps if step["what"] == "segment"]
+    if named != [f"{s.name.removesuffix('.jsonl')} sha256:{crypto.sha256(s.lines).hex()}" for s in recorded]:
+        raise Bad("manifest_mismatch", "operations.jsonl: names other segments than there are")
+
+
 def anchors(wacz, recorded, package_receipt, trust_text):
     """Step 9: number and report of each segment's own receipt. `package_receipt` decoded, None when there is none."""
     out = []
