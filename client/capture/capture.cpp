@@ -150,11 +150,13 @@ class Capture {
     }
     RETURN_IF_ERROR(Begin());
     ASSIGN_OR_RETURN(evidence::WaczWriter wacz, evidence::WaczWriter::Create(wacz_path));
-    ASSIGN_OR_RETURN(const auto browser, BrowserProcess::Start(options_.browser));
+    BrowserOptions browser_options = options_.browser;
+    const Identity identity = Identify(&browser_options);
+    ASSIGN_OR_RETURN(const auto browser, BrowserProcess::Start(browser_options));
     Rebinding rebinding(options_, &steps_);
     PageCapture page(browser.get(), options_.page, options_.exchanges,
-                     {options_.allow_local, options_.phone, options_.record, options_.enough}, &steps_,
-                     stop_);
+                     {options_.allow_local, options_.phone, identity, options_.record, options_.enough},
+                     &steps_, stop_);
     page.OnTick([&] { rebinding.Tick(); });
     auto ran = page.Run(options_.url);
     if (!ran) return Explained(ran.error(), *browser);
@@ -176,6 +178,20 @@ class Capture {
     std::string complaints = browser.Complaints();
     while (complaints.ends_with('\n')) complaints.pop_back();
     return {error.code, error.detail + ": " + complaints.substr(complaints.find_last_of('\n') + 1)};
+  }
+
+  // What the browser says that it is; one with a window says it by itself. Where that cannot be learnt it is
+  // not changed, and the browser's start tells why.
+  Identity Identify(BrowserOptions* browser) {
+    if (!browser->headless && !options_.phone) return {};
+    auto identity = LearnIdentity(*browser, options_.phone, stop_);
+    if (!identity) {
+      steps_.Note("missed", "user agent: " + identity.error().detail);
+      return {};
+    }
+    steps_.Note("user_agent", IdentityText(*identity));
+    if (!identity->override.empty()) browser->arguments.push_back(IdentityArgument(*identity));
+    return std::move(identity).value();
   }
 
   // Who and what, and in what state the machine is.

@@ -206,7 +206,7 @@ void PageCapture::Attached(const CdpEvent& event) {
     cdp_.Send(session, "Inspector.enable", {});
     cdp_.Send(session, "Page.enable", {});
   }
-  if (options_.phone) BeAPhone(session, type);
+  TakeIdentity(session, type);
   cdp_.Send(session, "Runtime.runIfWaitingForDebugger", {});
   if (targets_seen_ > limits_.targets_max) {
     over_ = true;
@@ -243,25 +243,12 @@ void PageCapture::Navigated(const json::object& frame) {
   }
 }
 
-void PageCapture::BeAPhone(const std::string& session, const std::string& type) {
-  // "…Chrome/156.0.0.0…": the version that it is.
-  const size_t at = user_agent_.find("Chrome/");
-  const std::string version =
-      at == std::string::npos ? "" : user_agent_.substr(at + 7, user_agent_.find(' ', at) - at - 7);
-  const std::string major = version.substr(0, version.find('.'));
-  const json::array brands{json::object{{"brand", "Chromium"}, {"version", major}}};
-  result_.user_agent = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/" +
-                       version + " Mobile Safari/537.36";
-  cdp_.Send(session, "Network.setUserAgentOverride",
-            {{"userAgent", result_.user_agent},
-             {"platform", "Linux armv81"},
-             {"userAgentMetadata",
-              {{"brands", brands},
-               {"platform", "Android"},
-               {"platformVersion", "10"},
-               {"architecture", ""},
-               {"model", "K"},
-               {"mobile", true}}}});
+// Before the target's first request and first line of script.
+void PageCapture::TakeIdentity(const std::string& session, const std::string& type) {
+  if (!options_.identity.override.empty()) {
+    cdp_.Send(session, "Network.setUserAgentOverride", options_.identity.override);
+  }
+  if (!options_.phone) return;
   if (type == "page") {
     cdp_.Send(session, "Emulation.setDeviceMetricsOverride",
               {{"width", kPhoneWidth},
@@ -317,9 +304,10 @@ Result<void> PageCapture::Open() {
   ASSIGN_OR_RETURN(const json::object version,
                    cdp_.Call("", "Browser.getVersion", {}, limits_.answer_within));
   result_.browser_version = TextOf(version, "product");
-  result_.user_agent = user_agent_ = TextOf(version, "userAgent");
   const std::string command = json::serialize(json::value_from(browser_->RealCommand()));
   steps_->Note("browser", result_.browser_version + "\n" + browser_->Executable() + "\n" + command);
+  result_.user_agent = TextOf(version, "userAgent");
+  if (!options_.identity.override.empty()) result_.user_agent = options_.identity.user_agent;
   RETURN_IF_ERROR(cdp_.Call("", "Browser.setDownloadBehavior",
                             {{"behavior", "deny"}, {"eventsEnabled", true}}, limits_.answer_within));
   RETURN_IF_ERROR(cdp_.Call("", "Target.setAutoAttach", AutoAttach(), limits_.answer_within));

@@ -12,6 +12,7 @@
 
 #include "client/capture/browser_process.h"
 #include "client/capture/exchanges.h"
+#include "client/capture/identity.h"
 #include "client/evidence/recording.h"
 #include "crypto/result.h"
 
@@ -32,7 +33,8 @@ struct PageLimits {
 
 struct PageOptions {
   bool allow_local = false;             // addresses of the machine's own network too
-  bool phone = false;                   // a phone's viewport, touch and user agent
+  bool phone = false;                   // a phone's viewport and touch
+  Identity identity;                    // of LearnIdentity; without an override the browser's own
   std::chrono::milliseconds record{0};  // what the page shows is recorded for so long, once it has loaded
   // Set: a person browses in the window until this says that it is enough, or the window is closed.
   std::function<bool()> enough;
@@ -71,7 +73,8 @@ struct Tile {
 };
 
 struct PageResult {
-  std::string url, final_url, title, user_agent, browser_version;
+  std::string url, final_url, title, browser_version;
+  std::string user_agent;          // that was sent
   std::string failure;             // "net::ERR_…" when the page's own address could not be loaded
   uint32_t width = 0, height = 0;  // of what was pictured, CSS pixels
   double scale = 1;                // device pixels a CSS pixel
@@ -118,7 +121,7 @@ class PageCapture {
   void Attached(const CdpEvent& event);
   void Dialog(const CdpEvent& event);
   void Navigated(const boost::json::object& frame);
-  void BeAPhone(const std::string& session, const std::string& type);
+  void TakeIdentity(const std::string& session, const std::string& type);
 
   Result<boost::json::object> Ask(std::string_view method, boost::json::object params = {});
   Result<boost::json::value> Evaluate(const std::string& expression);
@@ -155,7 +158,7 @@ class PageCapture {
   std::function<void()> on_tick_;
   ExchangeRecorder recorder_;
   PageResult result_;
-  std::string target_, session_, user_agent_;
+  std::string target_, session_;
   std::map<std::string, std::string> sessions_;  // type by session
   std::map<std::string, std::string> targets_;   // session by target
   evidence::RecordingWriter recording_;

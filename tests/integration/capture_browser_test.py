@@ -9,12 +9,14 @@ import io
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import urllib.parse
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +110,7 @@ KIND = {
     "moving": ("/moving", ["--record", "2"]), "infinite": ("/infinite/4", []), "tall": ("/tall", []), "encodings": ("/encodings", []), "media": ("/media", []),
     "worker": ("https:/sw", []), "socket": ("/socket", []), "downloads": ("/downloads", []), "error": ("/nosuch", []),
     "chinese": ("idn:/chinese", []), "dynamic": ("/dynamic", []), "phone": ("/agent", ["--device", "phone"]),
+    "identity": ("https:/identity", []),
     "tls": ("https:/", []), "downgrade": ("https:/downgrade", []), "hanging": ("/hanging", ["--time", "24"]),
     "events": ("/events", ["--time", "60"]), "private": ("/private", []), "long": ("/long_address", []),
 }
@@ -316,6 +319,38 @@ class CaptureBrowserTest(unittest.TestCase):
         self.assertIn("Mobile Safari", words)
         self.assertIn("|390|3|5<", words)
         self.assertEqual(png_size(page.read("screenshot.png"))[0], 3 * 390)
+
+    def test_nothing_says_that_the_browser_has_no_window(self):
+        page = self.complete("identity")
+        # Frames, and workers of all kinds, by header and by script.
+        told = {}
+        for kind in ("page", "frame", "worker", "shared", "service"):
+            found = [r for r in page.records if r[0]["warc-type"] == "request" and f"/told/{kind}%7C" in r[0]["warc-target-uri"]]
+            self.assertEqual(len(found), 1, kind)
+            told[kind] = urllib.parse.unquote(found[0][0]["warc-target-uri"].split("/told/")[1]).split("|")
+        for path in ("/identity", "/img/1/41/41", "/identity-frame", "/img/2/42/42", "/identity-worker.js",
+                     "/identity-shared.js", "/identity-service.js"):
+            self.assertTrue(page.of("request", path), path)
+        with self.site.lock:
+            sent = [headers for path, headers in self.site.sent if re.match("/(identity|told)|/img/./4[12]/", path)]
+        self.assertGreaterEqual(len(sent), 12)
+        agents = {headers["user-agent"] for headers in sent}
+        self.assertEqual(len(agents), 1, agents)
+        agent = agents.pop()
+        self.assertRegex(agent, r"\) Chrome/\d+\.")
+        self.assertTrue([h for h in sent if '"Chromium"' in h.get("sec-ch-ua", "")])
+        self.assertTrue([h for h in sent if '"Chromium"' in h.get("sec-ch-ua-full-version-list", "")])
+        self.assertNotIn("Headless", json.dumps(sent))
+        for kind, (_, by_script, platform, hints) in told.items():
+            self.assertEqual((by_script, platform), (agent, told["page"][2]), kind)
+            self.assertEqual(json.loads(hints), json.loads(told["page"][3]), kind)
+        self.assertTrue(json.loads(told["page"][3])["architecture"])
+        # The log has both; the page for people what was sent.
+        own, said, hints = page.steps("user_agent")[0]["lines"]
+        self.assertIn("HeadlessChrome/", own)
+        self.assertEqual(said, "sent: " + agent)
+        self.assertIn('"brand":"Chromium"', hints)
+        self.assertIn(agent, page.read("report.html").decode())
 
     def test_a_recording_is_in_the_package(self):
         page = self.complete("moving")

@@ -76,6 +76,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.unquote(parts.path)
         with self.server.site.lock:
             self.server.site.seen.append((self.headers.get("Host", ""), self.path))
+            self.server.site.sent.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
         first, _, rest = path.lstrip("/").partition("/")
         method = getattr(self, "page_" + (first.replace(".", "_").replace("-", "_") or "index"), None)
         if method is None and path == "/商品/第一页":
@@ -304,6 +305,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
                        "navigator.maxTouchPoints].join('|')</script>", "agent",
                        "<meta name=viewport content='width=device-width,initial-scale=1'>"))
 
+    def page_identity(self, _):
+        """What scripts read of the browser, in the page, in a frame of another site, and in workers of all kinds."""
+        other = self.server.site.https("/identity-frame", OTHER)
+        self.send(page(f"<img src=/img/1/41/41><iframe src={other}></iframe><script>{self.SAYS} tell('page');"
+                       "new Worker('/identity-worker.js'); new SharedWorker('/identity-shared.js');"
+                       "navigator.serviceWorker.register('/identity-service.js')</script>", "identity"),
+                  Accept_CH="Sec-CH-UA-Full-Version-List, Sec-CH-UA-Platform-Version")
+
+    SAYS = ("const say = async who => [who, navigator.userAgent, navigator.platform, JSON.stringify(await navigator."
+            "userAgentData.getHighEntropyValues(['fullVersionList', 'architecture', 'platformVersion']))].join('|');"
+            "const tell = async who => fetch('/told/' + encodeURIComponent(await say(who)));")
+
+    def page_identity_frame(self, _):
+        self.send(page(f"<img src=/img/2/42/42><script>{self.SAYS} tell('frame')</script>"))
+
+    def page_identity_worker_js(self, _):
+        self.send(f"{self.SAYS} tell('worker')".encode(), "text/javascript")
+
+    def page_identity_shared_js(self, _):
+        self.send(f"{self.SAYS} tell('shared')".encode(), "text/javascript")
+
+    def page_identity_service_js(self, _):
+        self.send(f"{self.SAYS} addEventListener('install', e => e.waitUntil(tell('service')))".encode(), "text/javascript")
+
+    def page_told(self, _):
+        self.send(b"heard", "text/plain")
+
     # ---- What hostile ones may.
 
     def page_endless(self, _):
@@ -405,7 +433,7 @@ class Site:
     def __init__(self):
         self.lock = threading.Lock()
         self.ended = threading.Event()
-        self.seen, self.posted = [], []
+        self.seen, self.sent, self.posted = [], [], []
         self.folder = tempfile.mkdtemp(prefix="cunzheng-site.")
         self._bomb = None
         self.ca = self.certificate("ca", None, "Test Authority")
