@@ -158,6 +158,7 @@ void PageCapture::Take(const CdpEvent& event) {
   if (method == "Target.detachedFromTarget") {
     const std::string session = TextOf(event.params, "sessionId");
     recorder_.Detach(session);
+    sessions_.erase(session);
     if (session == session_ && !ended_) {
       crashed_ = true;
       if (options_.enough) Stop("closed", "the window was closed");
@@ -172,6 +173,7 @@ void PageCapture::Take(const CdpEvent& event) {
   } else if (method == "Page.loadEventFired") {
     if (event.session != session_) return;
     loaded_ = true;
+    recorder_.Loaded(session_);
     steps_->Note("loaded");
   } else if (method == "Page.screencastFrame") {
     TakeFrame(event);
@@ -180,6 +182,7 @@ void PageCapture::Take(const CdpEvent& event) {
   } else if (method == "Page.frameNavigated") {
     if (event.session == session_) Navigated(ObjectOf(event.params, "frame"));
   } else if (method == "Browser.downloadWillBegin") {
+    if (!refetch_target_.empty() && TextOf(event.params, "frameId") == refetch_target_) return;
     if (++downloads_ > kDownloadsMax) return;
     steps_->Note("download", TextOf(event.params, "suggestedFilename") + "\n" + TextOf(event.params, "url"));
   } else {
@@ -200,6 +203,7 @@ void PageCapture::Attached(const CdpEvent& event) {
     return;
   }
   if (++targets_seen_ <= limits_.targets_max) steps_->Note("target", type + " " + TextOf(info, "url"));
+  if (recorder_.IsSealed(event.session)) recorder_.Seal(session, {});
   recorder_.Attach(session);
   cdp_.Send(session, "Target.setAutoAttach", AutoAttach());
   if (type == "page" || type == "iframe") {
@@ -490,8 +494,9 @@ void PageCapture::TakeDom() {
 void PageCapture::TakeCertificates() {
   std::set<std::string> origins;
   for (const Exchange& exchange : recorder_.exchanges()) {
-    if (exchange.security.empty() || origins.size() == kOriginsMax) continue;
-    if (const auto parts = SplitUrl(exchange.url)) origins.insert(parts->origin);
+    if (exchange.security.empty() || origins.size() + result_.certificates.size() >= kOriginsMax) continue;
+    const auto parts = SplitUrl(exchange.url);
+    if (parts && !result_.certificates.contains(parts->origin)) origins.insert(parts->origin);
   }
   for (const std::string& origin : origins) {
     const auto answer = Ask("Network.getCertificate", {{"origin", origin}});
@@ -555,6 +560,8 @@ Result<PageResult> PageCapture::Run(const std::string& url) {
     // Last, since it lays the page out anew.
     TakeText("page.pdf", "Page.printToPDF", {{"printBackground", true}, {"preferCSSPageSize", true}}, "data",
              true, &result_.pdf);
+    if (GoesOn()) FetchWholes();
+    TakeCertificates();
   }
   if (cdp_.gone()) Stop("browser_ended", browser_->Complaints());
   Stop("settled");

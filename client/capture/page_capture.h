@@ -13,6 +13,7 @@
 #include "client/capture/browser_process.h"
 #include "client/capture/exchanges.h"
 #include "client/capture/identity.h"
+#include "client/capture/ranges.h"
 #include "client/evidence/recording.h"
 #include "crypto/result.h"
 
@@ -26,6 +27,8 @@ struct PageLimits {
   std::chrono::milliseconds total_within{600'000};  // everything
   uint32_t height_max = 60'000;                     // CSS pixels that are scrolled and pictured
   uint32_t tile_height = 2'000;
+  uint32_t refetches_max = 20;                       // second fetches of what came in ranges
+  std::chrono::milliseconds refetch_within{60'000};  // all of them
   uint32_t navigations_max = 20, dialogs_max = 20, targets_max = 100;
   uint64_t memory_bytes_max = uint64_t{4} << 30;   // of all processes of the browser
   uint64_t profile_bytes_max = uint64_t{1} << 30;  // of its files
@@ -147,7 +150,11 @@ class PageCapture {
   };
   Result<Place> WhereItIs();
   void TakePlace();
+  // Of origins that have none yet.
   void TakeCertificates();
+  // All of the addresses of which the page got ranges that are not the whole (page_refetch.cpp).
+  void FetchWholes();
+  void FetchWhole(const RangedAddress& address, Clock::time_point until);
 
   BrowserProcess* const browser_;
   Cdp& cdp_;
@@ -159,6 +166,7 @@ class PageCapture {
   ExchangeRecorder recorder_;
   PageResult result_;
   std::string target_, session_;
+  std::string refetch_target_;                   // of the second fetch that is under way
   std::map<std::string, std::string> sessions_;  // type by session
   std::map<std::string, std::string> targets_;   // session by target
   evidence::RecordingWriter recording_;

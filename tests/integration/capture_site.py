@@ -58,7 +58,7 @@ def page(body, title="Test", head=""):
 
 
 CJK = "电子数据存证：网页取证测试，中文、日本語、한국어。侵权商品链接与价格 ¥199.00"
-CLIP = wav(20)
+CLIP, FILM = wav(20), wav(600)
 SCRIPT = b"document.getElementById('by-script').textContent = '\xe7\x94\xb1\xe8\x84\x9a\xe6\x9c\xac\xe5\x86\x99\xe5\x85\xa5';"
 STYLE = b"body{font:16px sans-serif;margin:20px} h1{color:#226} .band{height:%dpx;margin:0}" % BAND
 
@@ -218,6 +218,50 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.send(CLIP[begin:end + 1], "audio/wav", status=206, Accept_Ranges="bytes",
                          Content_Range=f"bytes {begin}-{end}/{len(CLIP)}")
 
+    def page_player(self, rest):
+        """A film of which the player takes the beginning, and what slicer does."""
+        self.page_slicer(rest, "<video src=/slices/film.wav preload=metadata controls></video>")
+
+    def page_slicer(self, rest, more=""):
+        """Scripts take slices of what REST names, and both halves of "halves"."""
+        ranges = [(name, "100-299") for name in rest.split("+") if name != "halves"]
+        if "halves" in rest:
+            ranges += [("halves", "0-99999"), ("halves", "100000-")]
+        slices = "".join(f"fetch('/slices/{name}', {{headers: {{Range: 'bytes={range}'}}}}).then(r => r.blob());"
+                         for name, range in ranges)
+        self.send(page(f"{more}<script>{slices}</script>", "slices"))
+
+    def page_slices(self, rest):
+        """CLIP or FILM in slices; what comes of all of it at once is in the name."""
+        wanted = self.headers.get("Range", "")
+        whole = FILM if rest == "film.wav" else CLIP
+        if wanted.startswith("bytes="):
+            begin, _, end = wanted[6:].partition("-")
+            begin, end = int(begin), min(int(end or len(whole) - 1), len(whole) - 1)
+            if rest == "film.wav":
+                end = min(end, begin + 32_767)
+            of = "*" if rest == "star" else len(whole)
+            return self.send(whole[begin:end + 1], "audio/wav", status=206, Content_Range=f"bytes {begin}-{end}/{of}")
+        if rest == "refused":
+            return self.send(page("<p>members only</p>"), status=403)
+        if rest == "login":
+            return self.send(page("<p>log in</p><img src=/img/1/51/51><iframe src=/inner?from=login></iframe>"
+                                  "<script>fetch('/n/login')</script>", head="<meta http-equiv=refresh content='0;url=/n/gone'>"))
+        if rest == "endless":
+            return self.page_endless(rest)
+        if rest == "silent":
+            return self.page_hang(rest)
+        if rest == "broken":
+            self.close_connection = True
+            return None
+        if rest == "moved":
+            return self.redirect("/slices/whole?moved")
+        if rest == "inner":
+            return self.redirect(self.server.site.inner("/secret"))
+        if rest == "saved":
+            return self.send(CLIP, "application/octet-stream", Content_Disposition="attachment; filename=clip.bin")
+        return self.send(whole, "audio/wav", Set_Cookie="fetched=twice; Path=/slices")
+
     def page_sw(self, _):
         self.send(page("<p>service worker</p><script>navigator.serviceWorker.addEventListener('controllerchange', "
                        "() => fetch('/after-sw'));navigator.serviceWorker.register('/sw.js')</script>", "sw"))
@@ -356,9 +400,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def page_bigs(self, rest):
         self.send(page(f"<script>fetch('/big/{rest}').then(r => r.text())</script>"))
-
-    def page_ranged(self, _):
-        self.send(page("<script>fetch('/clip.wav', {headers: {Range: 'bytes=100-199'}}).then(r => r.text())</script>"))
 
     def page_many(self, rest):
         self.send(page(f"<p>many</p><script>for (let i = 0; i < {int(rest)}; i++) fetch('/n/' + i).catch(() => 0)</script>"))
