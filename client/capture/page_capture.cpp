@@ -280,10 +280,10 @@ Result<json::object> PageCapture::Ask(std::string_view method, json::object para
   return answer;
 }
 
-Result<json::value> PageCapture::Evaluate(const std::string& expression) {
-  ASSIGN_OR_RETURN(
-      const json::object answer,
-      Ask("Runtime.evaluate", {{"expression", expression}, {"returnByValue", true}, {"timeout", 10'000}}));
+Result<json::value> PageCapture::Evaluate(const std::string& expression, int64_t context) {
+  json::object params{{"expression", expression}, {"returnByValue", true}, {"timeout", 10'000}};
+  if (context != 0) params["contextId"] = context;
+  ASSIGN_OR_RETURN(const json::object answer, Ask("Runtime.evaluate", std::move(params)));
   const json::object& result = ObjectOf(answer, "result");
   const auto* value = result.if_contains("value");
   if (value == nullptr) return Error{Errc::kInvalidValue, "browser: no value: " + json::serialize(result)};
@@ -550,6 +550,7 @@ Result<PageResult> PageCapture::Run(const std::string& url) {
     Browse();
   } else if (GoesOn() && result_.stopped != "failed" && result_.stopped != "download") {
     Scroll();
+    if (GoesOn()) ScrollInside();
   }
   TakePlace();
   if (Answers()) {

@@ -127,7 +127,8 @@ class PageCapture {
   void TakeIdentity(const std::string& session, const std::string& type);
 
   Result<boost::json::object> Ask(std::string_view method, boost::json::object params = {});
-  Result<boost::json::value> Evaluate(const std::string& expression);
+  // In a world of the page (CDP's executionContextId); 0: its own.
+  Result<boost::json::value> Evaluate(const std::string& expression, int64_t context = 0);
   void Pause(std::chrono::milliseconds time);
   // Until there is no traffic, or `within` is over; false: it was over, or cut short.
   bool Settle(std::chrono::milliseconds within);
@@ -139,6 +140,9 @@ class PageCapture {
   void TakeFrame(const CdpEvent& event);
   void AskForFrames();
   void Scroll();
+  // The few largest elements that scroll within the page (page_scroll.cpp).
+  void ScrollInside();
+  void ScrollElement(size_t i, const std::string& name, int64_t context, Clock::time_point until);
   void Browse();
   void TakeView();
   void Picture();

@@ -107,6 +107,7 @@ def png_rows(data):
 # name: (path or address, further options)
 KIND = {
     "index": ("/", []), "redirect": ("/redirect/4", []), "frames": ("/frames", []), "lazy": ("/lazy", []),
+    "app": ("/app", []),
     "moving": ("/moving", ["--record", "2"]), "infinite": ("/infinite/4", []), "tall": ("/tall", []), "encodings": ("/encodings", []), "media": ("/media", []),
     "worker": ("https:/sw", []), "socket": ("/socket", []), "downloads": ("/downloads", []), "error": ("/nosuch", []),
     "chinese": ("idn:/chinese", []), "dynamic": ("/dynamic", []), "phone": ("/agent", ["--device", "phone"]),
@@ -235,6 +236,18 @@ class CaptureBrowserTest(unittest.TestCase):
             self.assertTrue(page.of("response", f"/batch/{i}"), i)
         self.assertIn("第3批", page.read("dom.html").decode())
         self.assertGreater(png_size(page.read("screenshot.png"))[1], 1500 + 4 * 1200)
+        page = self.complete("app")
+        for colour in (1, 2):
+            for i in range(5):
+                self.assertTrue(page.of("response", f"/img/{colour}/{60 + i}/20"), (colour, i))
+        self.assertIn("第9批", page.read("dom.html").decode())
+        steps = [step["detail"] for step in page.steps("scrolled_inside")]
+        self.assertEqual([step.split(":")[0] for step in steps], ["main#list", "div#side"])
+        height = png_size(page.read("screenshot.png"))[1]
+        self.assertEqual(steps, [f"main#list: 13700, {height} in view", f"div#side: 12500, {height} in view"])
+        self.assertEqual(page.remarks("scrolled_inside"), [step + "; pictures show no more than that" for step in steps])
+        # The picture is of its beginning.
+        self.assertEqual(next(png_rows(page.read("screenshot.png")))[-30:-27], b"\xff\xff\xff")
         self.assertIn("late 后来", self.complete("dynamic").read("dom.html").decode())
 
     def test_a_page_of_12000_pixels_is_one_picture_without_gaps(self):

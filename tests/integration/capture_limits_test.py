@@ -108,6 +108,7 @@ class LimitsTest(unittest.TestCase):
             "index": (site.http("/"), "local"),
             "moving": (site.http("/moving"), "local", "record=12000"),
             "forever": (site.http("/infinite/100000"), "local", "height=6000"),
+            "inside": (site.http("/app"), "local", "height=6000"),
             "player": (site.http("/player/star+refused+login+broken+moved+saved+halves"), "local"),
             "refetch_endless": (site.http("/slicer/endless+silent"), "local", "body=2500", "refetch=7000"),
             "refetch_inner": (site.http("/slicer/inner+star+refused"), *public, "refetches=2"),
@@ -213,6 +214,13 @@ class LimitsTest(unittest.TestCase):
     def test_a_page_without_end_is_pictured_up_to_a_height(self):
         capture = self.of("forever", "incomplete", "height_limit")
         self.assertEqual(len([m for m in capture.members if m.startswith("evidence/screenshot-")]), 3)
+
+    def test_an_element_without_end_is_scrolled_up_to_a_height(self):
+        capture = self.of("inside", "incomplete", "height_limit")
+        self.assertEqual(capture.did("height_limit"), ["main#list: 12500"])
+        self.assertEqual([r.status for r in capture.responses("/img/2/62/20")], [200])
+        self.assertEqual(capture.responses("/img/2/64/20"), [])
+        self.assertEqual(len(capture.did("scrolled_inside")), 2)
 
     def test_what_a_page_shows_over_time_is_recorded_in_a_chain(self):
         capture = self.of("moving", "complete")

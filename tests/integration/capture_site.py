@@ -166,6 +166,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         rows = "".join(f"<div style='height:1500px'><img loading=lazy src=/img/{i}/30/{31 + i}></div>" for i in range(6))
         self.send(page(rows, "lazy"))
 
+    def page_app(self, _):
+        """As most applications of the web are: the window does not scroll, a list in it does, and grows."""
+        def rows(colour):
+            return "".join(f"<div class=row><img loading=lazy src=/img/{colour}/{60 + i}/20></div>" for i in range(5))
+        self.send(page(
+            f"<div id=side>{rows(1)}</div><main id=list>{rows(2)}</main><script>list.addEventListener('scroll', () => {{"
+            "if (list.dataset.more || list.scrollTop + innerHeight < list.scrollHeight - 300) return; list.dataset.more = 1;"
+            "fetch('/batch/9').then(r => r.text()).then(t => list.insertAdjacentHTML('beforeend', t))})</script>", "app",
+            "<style>*{margin:0}html,body{height:100%;overflow:hidden}#side,#list{height:100vh;overflow-y:auto;float:left}"
+            "#side{width:20%}#list{width:80%;scroll-behavior:smooth}.row{height:2500px}</style>"))
+
     def page_infinite(self, rest):
         most = int(rest or "4")
         self.send(page(
