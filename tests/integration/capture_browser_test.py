@@ -108,7 +108,7 @@ def png_rows(data):
 KIND = {
     "index": ("/", []), "redirect": ("/redirect/4", []), "frames": ("/frames", []), "lazy": ("/lazy", []),
     "app": ("/app", []),
-    "moving": ("/moving", ["--record", "2"]), "infinite": ("/infinite/4", []), "tall": ("/tall", []), "encodings": ("/encodings", []), "media": ("/media", []),
+    "moving": ("/moving", ["--record", "2"]), "infinite": ("/infinite/4", []), "tall": ("/tall", []), "encodings": ("https:/encodings", []), "media": ("/media", []),
     "worker": ("https:/sw", []), "socket": ("/socket", []), "downloads": ("/downloads", []), "error": ("/nosuch", []),
     "chinese": ("idn:/chinese", []), "dynamic": ("/dynamic", []), "phone": ("/agent", ["--device", "phone"]),
     "identity": ("https:/identity", []),
@@ -209,6 +209,20 @@ class CaptureBrowserTest(unittest.TestCase):
         self.assertIn(b"multipart/related", page.read("page.mhtml"))
         self.assertTrue(page.steps("checkpoint"))
 
+    def test_the_pdf_shows_the_page_and_its_text_can_be_found(self):
+        pdf = self.work / "page.pdf"
+        pdf.write_bytes(self.complete("index").read("page.pdf"))
+        text = subprocess.run(["pdftotext", pdf, "-"], capture_output=True, check=True).stdout.decode()
+        words = re.sub(r"\s+", "", text)
+        for part in CJK.split("，")[0], "日本語", "한국어", "¥199.00", "由脚本写入":
+            self.assertIn(re.sub(r"\s+", "", part), words)
+        subprocess.run(["pdftoppm", "-png", "-r", "60", "-singlefile", pdf, self.work / "page"], check=True)
+        pixels = b"".join(png_rows((self.work / "page.png").read_bytes()))
+        dark = sum(sum(pixels[i:i + 3]) < 300 for i in range(0, len(pixels), 3))
+        # Some lines of text, and not a page of black.
+        self.assertGreater(dark, 500)
+        self.assertLess(dark, len(pixels) // 3 // 4)
+
     def test_redirects_are_records_of_their_own_with_their_cookies(self):
         page = self.complete("redirect")
         for left, status in ((4, 308), (3, 307), (2, 303), (1, 302), (0, 301)):
@@ -264,11 +278,12 @@ class CaptureBrowserTest(unittest.TestCase):
 
     def test_packed_and_chunked_bodies_stand_unpacked_and_say_how_they_came(self):
         page = self.complete("encodings")
-        for name in ("gzip", "deflate", "chunked", "none"):
+        for name in ("gzip", "deflate", "br", "chunked", "none"):
             self.assertEqual(page.body("/encoded/" + name), f"window.{name} = '{name} 压缩';".encode() * 50)
-        head = page.of("response", "/encoded/gzip")[0][1].split(b"\r\n\r\n")[0].lower()
-        self.assertIn(b"x-orig-content-encoding: gzip", head)
-        self.assertNotIn(b"\r\ncontent-encoding:", head)
+            head = page.of("response", "/encoded/" + name)[0][1].split(b"\r\n\r\n")[0].lower().split(b"\r\n")
+            packed = [line for line in head if b"content-encoding" in line]
+            self.assertEqual(packed, [] if name in ("chunked", "none") else [f"x-orig-content-encoding: {name}".encode()])
+        self.assertIn(b"x-orig-transfer-encoding: chunked", page.of("response", "/encoded/chunked")[0][1].lower())
 
     def test_media_sockets_events_and_downloads(self):
         page = self.complete("media")

@@ -24,10 +24,7 @@ import time
 import urllib.parse
 import zlib
 
-try:
-    import brotli
-except ImportError:
-    brotli = None
+import brotli
 
 SHOP, OTHER, IDN = "shop.test", "other.test", "例子.test"
 BANDS = [(0xC0, 0x30, 0x30), (0x30, 0xA0, 0x40), (0x30, 0x50, 0xC0), (0xD0, 0xA0, 0x20)]
@@ -209,7 +206,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send(gzip.compress(body), kind, Content_Encoding="gzip")
         if rest == "deflate":
             return self.send(zlib.compress(body), kind, Content_Encoding="deflate")
-        if rest == "br" and brotli:
+        if rest == "br":
             return self.send(brotli.compress(body), kind, Content_Encoding="br")
         if rest == "chunked":
             pieces = [body[i:i + 100] for i in range(0, len(body), 100)]
