@@ -65,7 +65,9 @@ std::string EncodeCertificates(const std::map<std::string, std::vector<std::stri
 // The package's insides, and the list of attachments that the report shows.
 class Contents {
  public:
-  explicit Contents(evidence::WaczWriter* wacz) : wacz_(wacz) {}
+  // `page_is_there`: whether there was a page at the end to be pictured; a window that a person has closed
+  // has none.
+  Contents(evidence::WaczWriter* wacz, bool page_is_there) : wacz_(wacz), page_is_there_(page_is_there) {}
 
   Result<void> Attach(const std::string& name, const std::string& bytes) {
     RETURN_IF_ERROR(wacz_->AddAttachment(name, bytes));
@@ -76,7 +78,7 @@ class Contents {
   // One that a capture should have, and has not when it ended early.
   Result<void> AttachOrMiss(const std::string& name, const std::string& bytes) {
     if (!bytes.empty()) return Attach(name, bytes);
-    missing_.push_back(name);
+    if (page_is_there_) missing_.push_back(name);
     return {};
   }
   const std::vector<ReportAttachment>& attached() const { return attached_; }
@@ -84,6 +86,7 @@ class Contents {
 
  private:
   evidence::WaczWriter* const wacz_;
+  const bool page_is_there_;
   std::vector<ReportAttachment> attached_;
   std::vector<std::string> missing_;
 };
@@ -223,7 +226,7 @@ class Capture {
     ASSIGN_OR_RETURN(left_out_, AddExchanges(exchanges, wacz, &steps_));
     Summarise(exchanges);
     AddPages(wacz);
-    Contents contents(wacz);
+    Contents contents(wacz, page_.stopped != "closed");
     RETURN_IF_ERROR(AddPictures(page_, &contents, &steps_));
     RETURN_IF_ERROR(contents.Attach("certificates.json", EncodeCertificates(page_.certificates)));
     return Report(recorder, &contents);
@@ -263,7 +266,8 @@ class Capture {
     const evidence::CompletenessReport completeness =
         MakeCompleteness(summary_.url, page_.final_url, page_.stopped, recorder.exchanges(),
                          recorder.remarks(), options_.exchanges, contents->missing());
-    const bool to_its_end = page_.stopped == "settled" || page_.stopped == "download";
+    const bool to_its_end =
+        page_.stopped == "settled" || page_.stopped == "download" || page_.stopped == "closed";
     const bool complete = to_its_end && completeness.Complete() && left_out_ == 0;
     summary_.outcome = page_.partial ? Outcome::kPartial
                        : complete    ? Outcome::kComplete

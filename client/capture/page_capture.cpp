@@ -312,6 +312,7 @@ Result<void> PageCapture::Open() {
   steps_->Note("browser", result_.browser_version + "\n" + browser_->Executable() + "\n" + command);
   result_.user_agent = TextOf(version, "userAgent");
   if (!options_.identity.override.empty()) result_.user_agent = options_.identity.user_agent;
+  if (options_.identity.own.empty()) steps_->Note("user_agent", "the browser's own: " + result_.user_agent);
   RETURN_IF_ERROR(cdp_.Call("", "Browser.setDownloadBehavior",
                             {{"behavior", "deny"}, {"eventsEnabled", true}}, limits_.answer_within));
   RETURN_IF_ERROR(cdp_.Call("", "Target.setAutoAttach", AutoAttach(), limits_.answer_within));
