@@ -38,7 +38,9 @@ std::string EncodeCertificates(const std::map<std::string, std::vector<std::stri
 // The package's insides, and the list of attachments that the report shows.
 class Contents {
  public:
-  explicit Contents(evidence::WaczWriter* wacz) : wacz_(wacz) {}
+  // `page_is_there`: whether there was a page at the end to be pictured; a window that a person has closed
+  // has none.
+  Contents(evidence::WaczWriter* wacz, bool page_is_there) : wacz_(wacz), page_is_there_(page_is_there) {}
 
   Result<void> Attach(const std::string& name, const std::string& bytes) {
     RETURN_IF_ERROR(wacz_->AddAttachment(name, bytes));
@@ -49,7 +51,7 @@ class Contents {
   // One that a capture should have, and has not when it ended early.
   Result<void> AttachOrMiss(const std::string& name, const std::string& bytes) {
     if (!bytes.empty()) return Attach(name, bytes);
-    missing_.push_back(name);
+    if (page_is_there_) missing_.push_back(name);
     return {};
   }
   const std::vector<ReportAttachment>& attached() const { return attached_; }
@@ -57,6 +59,7 @@ class Contents {
 
  private:
   evidence::WaczWriter* const wacz_;
+  const bool page_is_there_;
   std::vector<ReportAttachment> attached_;
   std::vector<std::string> missing_;
 };
@@ -131,10 +134,12 @@ class Capture {
     }
     RETURN_IF_ERROR(Begin());
     ASSIGN_OR_RETURN(evidence::WaczWriter wacz, evidence::WaczWriter::Create(wacz_path));
-    ASSIGN_OR_RETURN(const auto browser, BrowserProcess::Start(options_.browser));
+    BrowserOptions browser_options = options_.browser;
+    const Identity identity = Identify(&browser_options);
+    ASSIGN_OR_RETURN(const auto browser, BrowserProcess::Start(browser_options));
     LedgerErrands errands(&options_.ledger, options_.rebind_every, &steps_);
     PageCapture page(browser.get(), options_.page, options_.exchanges,
-                     {options_.allow_local, options_.phone, options_.record,
+                     {options_.allow_local, options_.phone, identity, options_.record,
                       [&](size_t segment, const std::string& index) { errands.SegmentEnded(segment, index); },
                       options_.enough},
                      &steps_, stop_);
@@ -161,6 +166,20 @@ class Capture {
     std::string complaints = browser.Complaints();
     while (complaints.ends_with('\n')) complaints.pop_back();
     return {error.code, error.detail + ": " + complaints.substr(complaints.find_last_of('\n') + 1)};
+  }
+
+  // What the browser says that it is; one with a window says it by itself. Where that cannot be learnt it is
+  // not changed, and the browser's start tells why.
+  Identity Identify(BrowserOptions* browser) {
+    if (!browser->headless && !options_.phone) return {};
+    auto identity = LearnIdentity(*browser, options_.phone, stop_);
+    if (!identity) {
+      steps_.Note("missed", "user agent: " + identity.error().detail);
+      return {};
+    }
+    steps_.Note("user_agent", IdentityText(*identity));
+    if (!identity->override.empty()) browser->arguments.push_back(IdentityArgument(*identity));
+    return std::move(identity).value();
   }
 
   // Who and what, and in what state the machine is.
@@ -194,7 +213,7 @@ class Capture {
     ASSIGN_OR_RETURN(left_out_, AddExchanges(exchanges, wacz, &steps_));
     Summarise(exchanges);
     AddPages(wacz);
-    Contents contents(wacz);
+    Contents contents(wacz, page_.stopped != "closed");
     RETURN_IF_ERROR(AddPictures(page_, &contents, &steps_));
     RETURN_IF_ERROR(AddRecording(page_.recording, receipts_, &contents));
     RETURN_IF_ERROR(contents.Attach("certificates.json", EncodeCertificates(page_.certificates)));
@@ -235,7 +254,8 @@ class Capture {
     const evidence::CompletenessReport completeness =
         MakeCompleteness(summary_.url, page_.final_url, page_.stopped, recorder.exchanges(),
                          recorder.remarks(), options_.exchanges, contents->missing());
-    const bool to_its_end = page_.stopped == "settled" || page_.stopped == "download";
+    const bool to_its_end =
+        page_.stopped == "settled" || page_.stopped == "download" || page_.stopped == "closed";
     const bool complete = to_its_end && completeness.Complete() && left_out_ == 0;
     summary_.outcome = page_.partial ? Outcome::kPartial
                        : complete    ? Outcome::kComplete

@@ -126,6 +126,7 @@ WarcRecord MetadataRecord(const Exchange& exchange, const std::string& url) {
   } else {
     facts["method"] = Plain(exchange.method);
   }
+  if (exchange.second_fetch_of) facts["secondFetchOf"] = *exchange.second_fetch_of;
   if (exchange.from_cache) facts["fromCache"] = true;
   if (exchange.from_service_worker) facts["fromServiceWorker"] = true;
   if (exchange.internal) facts["answeredByBrowser"] = true;

@@ -1,7 +1,6 @@
 #include "client/capture/exchanges.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "client/capture/addresses.h"
 #include "client/capture/unix_time.h"
@@ -60,19 +59,6 @@ bool HasNoBody(const Exchange& exchange) {
          exchange.status == 304 || exchange.status < 200 || IsRedirect(exchange.status);
 }
 
-// "bytes 0-99/5000" when a response (206) is less than all of what it is a part of; else empty.
-std::string PartOfWhole(const Exchange& exchange) {
-  if (exchange.status != 206) return {};
-  for (const auto& [name, value] : exchange.response_headers) {
-    if (LoweredAscii(name) != "content-range") continue;
-    unsigned long long begin = 0, end = 0, length = 0;
-    const bool whole = std::sscanf(value.c_str(), "bytes %llu-%llu/%llu", &begin, &end, &length) == 3 &&
-                       begin == 0 && end + 1 == length;
-    return whole ? std::string() : value;
-  }
-  return "an unknown range";
-}
-
 }  // namespace
 
 std::string LoweredAscii(std::string text) {
@@ -116,6 +102,46 @@ void ExchangeRecorder::Detach(const std::string& session) {
   for (Exchange& exchange : exchanges_) {
     if (exchange.session != session || exchange.finished) continue;
     if (exchange.failure.empty()) exchange.failure = "its page or worker ended";
+    Finish(&exchange);
+  }
+}
+
+void ExchangeRecorder::Loaded(const std::string& session) {
+  for (Exchange& exchange : exchanges_) {
+    if (exchange.session == session && exchange.resource_type == "Document" && exchange.status != 0 &&
+        exchange.body_state == BodyState::kWhole) {
+      Finish(&exchange);
+    }
+  }
+}
+
+void ExchangeRecorder::Seal(const std::string& session, std::optional<uint64_t> second_fetch_of) {
+  sealed_[session] = {second_fetch_of, {}};
+}
+
+bool ExchangeRecorder::MayAsk(const std::string& session, const std::string& network_id) {
+  const auto sealed = sealed_.find(session);
+  if (sealed == sealed_.end()) return true;
+  if (!sealed->second.second_fetch_of || network_id.empty()) return false;
+  if (sealed->second.network_id.empty()) sealed->second.network_id = network_id;
+  return sealed->second.network_id == network_id;
+}
+
+const Exchange* ExchangeRecorder::Fetched(const std::string& session) const {
+  const auto found = std::find_if(exchanges_.rbegin(), exchanges_.rend(),
+                                  [&](const Exchange& exchange) { return exchange.session == session; });
+  return found == exchanges_.rend() ? nullptr : &*found;
+}
+
+void ExchangeRecorder::EndFetch(const std::string& session) {
+  std::vector<uint64_t> waiting;
+  for (const auto& [number, of] : waiting_) {
+    if (of.session == session) waiting.push_back(number);
+  }
+  for (const uint64_t number : waiting) Cut(number, "not at its end in time");
+  for (Exchange& exchange : exchanges_) {
+    if (exchange.session != session || exchange.finished) continue;
+    if (exchange.status == 0 && exchange.failure.empty()) exchange.failure = "no response in time";
     Finish(&exchange);
   }
 }
@@ -166,7 +192,7 @@ void ExchangeRecorder::RequestWillBeSent(const CdpEvent& event) {
     if (url.starts_with("http://") && before->url.starts_with("https://"))
       Say("downgrade", before->url + " -> " + url);
   }
-  if (!IsOfNetwork(url)) {
+  if (!IsOfNetwork(url) || !MayAsk(event.session, id)) {
     requests_.erase(id);
     return;
   }
@@ -181,6 +207,7 @@ void ExchangeRecorder::RequestWillBeSent(const CdpEvent& event) {
   exchange.method = TextOf(request, "method");
   exchange.resource_type = TextOf(params, "type");
   exchange.initiator = TextOf(ObjectOf(params, "initiator"), "type");
+  if (IsSealed(event.session)) exchange.second_fetch_of = sealed_[event.session].second_fetch_of;
   exchange.time_unix_us = static_cast<uint64_t>(NumberOf(params, "wallTime") * 1e6);
   exchange.request_headers = HeadersOf(ObjectOf(request, "headers"));
   exchange.request_body = RequestBodyOf(request);
@@ -283,8 +310,6 @@ void ExchangeRecorder::Take(const CdpEvent& event) {
             exchange->from_cache ? "from the browser's cache" : "not offered to the recorder";
       }
     }
-    if (const std::string range = PartOfWhole(*exchange); !range.empty())
-      Say("range", range + " " + exchange->url);
     Finish(exchange);
   } else if (method == "Network.loadingFailed") {
     if (exchange->failure.empty()) exchange->failure = TextOf(event.params, "errorText");

@@ -56,6 +56,9 @@ struct Exchange {
   std::string body_reason;
   std::string failure;  // "net::ERR_CERT_AUTHORITY_INVALID"
   bool finished = false;
+  // Not the page's request but the capture's own: it asked for all of an address of which the page had got
+  // ranges, first in the exchange of this number.
+  std::optional<uint64_t> second_fetch_of;
   bool internal = false;  // the browser answered itself: a redirect to HTTPS by HSTS, a page's memory
   std::vector<SocketFrame> frames;  // of a WebSocket, whose handshake the rest of this is
   uint64_t frames_left_out = 0;     // over the limits
@@ -88,10 +91,24 @@ class ExchangeRecorder {
   void Attach(const std::string& session);
   // Its target has ended: nothing more comes of what it had begun.
   void Detach(const std::string& session);
+  // The session's page has loaded, so its documents have. Of one that is a film or a sound, which is shown by
+  // a document of the browser's own, no end is told.
+  void Loaded(const std::string& session);
+  // The session's target is the capture's own, for one second fetch (Exchange::second_fetch_of): of its
+  // requests the first and its redirects are let through, or none; whatever else it asks for is refused and
+  // not recorded.
+  void Seal(const std::string& session, std::optional<uint64_t> second_fetch_of);
+  bool IsSealed(const std::string& session) const { return sealed_.contains(session); }
+  // The fetch of a sealed session, the last of its redirects; null: it has not begun.
+  const Exchange* Fetched(const std::string& session) const;
+  // Ends it, whatever it has come to.
+  void EndFetch(const std::string& session);
 
   // Ascending by number.
   const std::vector<Exchange>& exchanges() const { return exchanges_; }
   const std::vector<Remark>& remarks() const { return remarks_; }
+  void Say(std::string what, std::string detail);
+  const ExchangeLimits& limits() const { return limits_; }
   // Exchanges that are under way.
   size_t open() const { return open_; }
   Clock::time_point last_activity() const { return last_activity_; }
@@ -124,6 +141,11 @@ class ExchangeRecorder {
     Clock::time_point paused_until;
   };
 
+  struct Sealed {
+    std::optional<uint64_t> second_fetch_of;
+    std::string network_id;  // of the one request; empty: it has not come
+  };
+
   Exchange* Find(const std::string& network_id);
   Exchange& Begin(const CdpEvent& event, const std::string& network_id);
   void RequestWillBeSent(const CdpEvent& event);
@@ -132,7 +154,8 @@ class ExchangeRecorder {
   void Socket(const CdpEvent& event);
   void SocketEnded(Exchange* exchange, uint64_t time_unix_us, std::string why);
   void Finish(Exchange* exchange);
-  void Say(std::string what, std::string detail);
+  // Whether a session may ask for that; of a sealed one the first that asks is the one that may.
+  bool MayAsk(const std::string& session, const std::string& network_id);
 
   // Of Fetch events (response_bodies.cpp).
   void Paused(const CdpEvent& event);
@@ -154,6 +177,7 @@ class ExchangeRecorder {
   std::map<std::string, Request> requests_;  // by CDP's id
   std::set<std::string> paused_;             // ids of those whose response waits to be told of
   std::map<uint64_t, Waiting> waiting_;
+  std::map<std::string, Sealed> sealed_;  // by session
   uint64_t last_waiting_ = 0;
   size_t total_bytes_ = 0, open_ = 0, frames_ = 0, frame_bytes_ = 0;
   bool full_ = false;

@@ -160,6 +160,7 @@ void PageCapture::Take(const CdpEvent& event) {
   if (method == "Target.detachedFromTarget") {
     const std::string session = TextOf(event.params, "sessionId");
     recorder_.Detach(session);
+    sessions_.erase(session);
     if (session == session_ && !ended_) {
       crashed_ = true;
       if (options_.enough) Stop("closed", "the window was closed");
@@ -174,6 +175,7 @@ void PageCapture::Take(const CdpEvent& event) {
   } else if (method == "Page.loadEventFired") {
     if (event.session != session_) return;
     loaded_ = true;
+    recorder_.Loaded(session_);
     steps_->Note("loaded");
   } else if (method == "Page.screencastFrame") {
     TakeFrame(event);
@@ -182,6 +184,7 @@ void PageCapture::Take(const CdpEvent& event) {
   } else if (method == "Page.frameNavigated") {
     if (event.session == session_) Navigated(ObjectOf(event.params, "frame"));
   } else if (method == "Browser.downloadWillBegin") {
+    if (!refetch_target_.empty() && TextOf(event.params, "frameId") == refetch_target_) return;
     if (++downloads_ > kDownloadsMax) return;
     steps_->Note("download", TextOf(event.params, "suggestedFilename") + "\n" + TextOf(event.params, "url"));
   } else {
@@ -202,13 +205,14 @@ void PageCapture::Attached(const CdpEvent& event) {
     return;
   }
   if (++targets_seen_ <= limits_.targets_max) steps_->Note("target", type + " " + TextOf(info, "url"));
+  if (recorder_.IsSealed(event.session)) recorder_.Seal(session, {});
   recorder_.Attach(session);
   cdp_.Send(session, "Target.setAutoAttach", AutoAttach());
   if (type == "page" || type == "iframe") {
     cdp_.Send(session, "Inspector.enable", {});
     cdp_.Send(session, "Page.enable", {});
   }
-  if (options_.phone) BeAPhone(session, type);
+  TakeIdentity(session, type);
   cdp_.Send(session, "Runtime.runIfWaitingForDebugger", {});
   if (targets_seen_ > limits_.targets_max) {
     over_ = true;
@@ -245,25 +249,12 @@ void PageCapture::Navigated(const json::object& frame) {
   }
 }
 
-void PageCapture::BeAPhone(const std::string& session, const std::string& type) {
-  // "…Chrome/156.0.0.0…": the version that it is.
-  const size_t at = user_agent_.find("Chrome/");
-  const std::string version =
-      at == std::string::npos ? "" : user_agent_.substr(at + 7, user_agent_.find(' ', at) - at - 7);
-  const std::string major = version.substr(0, version.find('.'));
-  const json::array brands{json::object{{"brand", "Chromium"}, {"version", major}}};
-  result_.user_agent = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/" +
-                       version + " Mobile Safari/537.36";
-  cdp_.Send(session, "Network.setUserAgentOverride",
-            {{"userAgent", result_.user_agent},
-             {"platform", "Linux armv81"},
-             {"userAgentMetadata",
-              {{"brands", brands},
-               {"platform", "Android"},
-               {"platformVersion", "10"},
-               {"architecture", ""},
-               {"model", "K"},
-               {"mobile", true}}}});
+// Before the target's first request and first line of script.
+void PageCapture::TakeIdentity(const std::string& session, const std::string& type) {
+  if (!options_.identity.override.empty()) {
+    cdp_.Send(session, "Network.setUserAgentOverride", options_.identity.override);
+  }
+  if (!options_.phone) return;
   if (type == "page") {
     cdp_.Send(session, "Emulation.setDeviceMetricsOverride",
               {{"width", kPhoneWidth},
@@ -291,10 +282,10 @@ Result<json::object> PageCapture::Ask(std::string_view method, json::object para
   return answer;
 }
 
-Result<json::value> PageCapture::Evaluate(const std::string& expression) {
-  ASSIGN_OR_RETURN(
-      const json::object answer,
-      Ask("Runtime.evaluate", {{"expression", expression}, {"returnByValue", true}, {"timeout", 10'000}}));
+Result<json::value> PageCapture::Evaluate(const std::string& expression, int64_t context) {
+  json::object params{{"expression", expression}, {"returnByValue", true}, {"timeout", 10'000}};
+  if (context != 0) params["contextId"] = context;
+  ASSIGN_OR_RETURN(const json::object answer, Ask("Runtime.evaluate", std::move(params)));
   const json::object& result = ObjectOf(answer, "result");
   const auto* value = result.if_contains("value");
   if (value == nullptr) return Error{Errc::kInvalidValue, "browser: no value: " + json::serialize(result)};
@@ -319,9 +310,11 @@ Result<void> PageCapture::Open() {
   ASSIGN_OR_RETURN(const json::object version,
                    cdp_.Call("", "Browser.getVersion", {}, limits_.answer_within));
   result_.browser_version = TextOf(version, "product");
-  result_.user_agent = user_agent_ = TextOf(version, "userAgent");
   const std::string command = json::serialize(json::value_from(browser_->RealCommand()));
   steps_->Note("browser", result_.browser_version + "\n" + browser_->Executable() + "\n" + command);
+  result_.user_agent = TextOf(version, "userAgent");
+  if (!options_.identity.override.empty()) result_.user_agent = options_.identity.user_agent;
+  if (options_.identity.own.empty()) steps_->Note("user_agent", "the browser's own: " + result_.user_agent);
   RETURN_IF_ERROR(cdp_.Call("", "Browser.setDownloadBehavior",
                             {{"behavior", "deny"}, {"eventsEnabled", true}}, limits_.answer_within));
   RETURN_IF_ERROR(cdp_.Call("", "Target.setAutoAttach", AutoAttach(), limits_.answer_within));
@@ -504,8 +497,9 @@ void PageCapture::TakeDom() {
 void PageCapture::TakeCertificates() {
   std::set<std::string> origins;
   for (const Exchange& exchange : recorder_.exchanges()) {
-    if (exchange.security.empty() || origins.size() == kOriginsMax) continue;
-    if (const auto parts = SplitUrl(exchange.url)) origins.insert(parts->origin);
+    if (exchange.security.empty() || origins.size() + result_.certificates.size() >= kOriginsMax) continue;
+    const auto parts = SplitUrl(exchange.url);
+    if (parts && !result_.certificates.contains(parts->origin)) origins.insert(parts->origin);
   }
   for (const std::string& origin : origins) {
     const auto answer = Ask("Network.getCertificate", {{"origin", origin}});
@@ -559,6 +553,7 @@ Result<PageResult> PageCapture::Run(const std::string& url) {
     Browse();
   } else if (GoesOn() && result_.stopped != "failed" && result_.stopped != "download") {
     Scroll();
+    if (GoesOn()) ScrollInside();
   }
   TakePlace();
   if (Answers()) {
@@ -569,6 +564,8 @@ Result<PageResult> PageCapture::Run(const std::string& url) {
     // Last, since it lays the page out anew.
     TakeText("page.pdf", "Page.printToPDF", {{"printBackground", true}, {"preferCSSPageSize", true}}, "data",
              true, &result_.pdf);
+    if (GoesOn()) FetchWholes();
+    TakeCertificates();
   }
   if (cdp_.gone()) Stop("browser_ended", browser_->Complaints());
   Stop("settled");

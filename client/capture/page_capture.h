@@ -12,6 +12,8 @@
 
 #include "client/capture/browser_process.h"
 #include "client/capture/exchanges.h"
+#include "client/capture/identity.h"
+#include "client/capture/ranges.h"
 #include "client/evidence/recording.h"
 #include "crypto/result.h"
 
@@ -25,6 +27,8 @@ struct PageLimits {
   std::chrono::milliseconds total_within{600'000};  // everything
   uint32_t height_max = 60'000;                     // CSS pixels that are scrolled and pictured
   uint32_t tile_height = 2'000;
+  uint32_t refetches_max = 20;                       // second fetches of what came in ranges
+  std::chrono::milliseconds refetch_within{60'000};  // all of them
   uint32_t navigations_max = 20, dialogs_max = 20, targets_max = 100;
   uint64_t memory_bytes_max = uint64_t{4} << 30;   // of all processes of the browser
   uint64_t profile_bytes_max = uint64_t{1} << 30;  // of its files
@@ -32,7 +36,8 @@ struct PageLimits {
 
 struct PageOptions {
   bool allow_local = false;             // addresses of the machine's own network too
-  bool phone = false;                   // a phone's viewport, touch and user agent
+  bool phone = false;                   // a phone's viewport and touch
+  Identity identity;                    // of LearnIdentity; without an override the browser's own
   std::chrono::milliseconds record{0};  // what the page shows is recorded for so long, once it has loaded
   // Told of each segment of the recording as it ends.
   std::function<void(size_t segment, const std::string& index)> on_segment;
@@ -73,7 +78,8 @@ struct Tile {
 };
 
 struct PageResult {
-  std::string url, final_url, title, user_agent, browser_version;
+  std::string url, final_url, title, browser_version;
+  std::string user_agent;          // that was sent
   std::string failure;             // "net::ERR_…" when the page's own address could not be loaded
   uint32_t width = 0, height = 0;  // of what was pictured, CSS pixels
   double scale = 1;                // device pixels a CSS pixel
@@ -120,10 +126,11 @@ class PageCapture {
   void Attached(const CdpEvent& event);
   void Dialog(const CdpEvent& event);
   void Navigated(const boost::json::object& frame);
-  void BeAPhone(const std::string& session, const std::string& type);
+  void TakeIdentity(const std::string& session, const std::string& type);
 
   Result<boost::json::object> Ask(std::string_view method, boost::json::object params = {});
-  Result<boost::json::value> Evaluate(const std::string& expression);
+  // In a world of the page (CDP's executionContextId); 0: its own.
+  Result<boost::json::value> Evaluate(const std::string& expression, int64_t context = 0);
   void Pause(std::chrono::milliseconds time);
   // Until there is no traffic, or `within` is over; false: it was over, or cut short.
   bool Settle(std::chrono::milliseconds within);
@@ -135,6 +142,9 @@ class PageCapture {
   void TakeFrame(const CdpEvent& event);
   void AskForFrames();
   void Scroll();
+  // The few largest elements that scroll within the page (page_scroll.cpp).
+  void ScrollInside();
+  void ScrollElement(size_t i, const std::string& name, int64_t context, Clock::time_point until);
   void Browse();
   void TakeView();
   void Picture();
@@ -146,7 +156,11 @@ class PageCapture {
   };
   Result<Place> WhereItIs();
   void TakePlace();
+  // Of origins that have none yet.
   void TakeCertificates();
+  // All of the addresses of which the page got ranges that are not the whole (page_refetch.cpp).
+  void FetchWholes();
+  void FetchWhole(const RangedAddress& address, Clock::time_point until);
 
   BrowserProcess* const browser_;
   Cdp& cdp_;
@@ -157,7 +171,8 @@ class PageCapture {
   std::function<void()> on_tick_;
   ExchangeRecorder recorder_;
   PageResult result_;
-  std::string target_, session_, user_agent_;
+  std::string target_, session_;
+  std::string refetch_target_;                   // of the second fetch that is under way
   std::map<std::string, std::string> sessions_;  // type by session
   std::map<std::string, std::string> targets_;   // session by target
   evidence::RecordingWriter recording_;

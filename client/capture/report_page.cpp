@@ -331,7 +331,7 @@ void PutSummary(const ReportInput& input, Page* page) {
   page->Pair({"结束时间", "Ended"}, Times(input.ended_unix_us));
   page->PairText({"取证工具", "Tool"}, input.tool);
   page->PairText({"浏览器", "Browser"}, input.browser_version);
-  page->PairText({"用户代理", "User agent"}, input.user_agent);
+  page->PairText({"发出的用户代理", "User agent sent"}, input.user_agent);
   page->PairText({"操作者账户", "Operator's account"}, input.operator_account);
   if (input.checkpoint) {
     page->Raw("<tr><th>");

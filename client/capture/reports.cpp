@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "client/capture/ranges.h"
 #include "crypto/digest.h"
 
 namespace cunzheng::capture {
@@ -117,10 +118,17 @@ evidence::CompletenessReport MakeCompleteness(const std::string& url, const std:
     gap.status = static_cast<uint64_t>(std::clamp(exchange.status, 0, 999));
     gap.state = *state;
     gap.bytes_kept = exchange.body.size();
-    gap.reason = PlainText(ReasonOf(exchange, *state), evidence::kReportTextBytesMax);
+    std::string reason = ReasonOf(exchange, *state);
+    if (exchange.second_fetch_of) {
+      reason = "second fetch of exchange " + std::to_string(*exchange.second_fetch_of) + ": " + reason;
+    }
+    gap.reason = PlainText(reason, evidence::kReportTextBytesMax);
     report.gaps.push_back(std::move(gap));
   }
-  for (const Remark& remark : remarks) {
+  std::vector<Remark> said = remarks;
+  const std::vector<Remark> of_ranges = RangeRemarks(exchanges);
+  said.insert(said.end(), of_ranges.begin(), of_ranges.end());
+  for (const Remark& remark : said) {
     const std::string what = PlainName(remark.what);
     if (what.starts_with("limit_")) hit.insert(what.substr(6));
     if (what.ends_with("_limit")) hit.insert(what);
@@ -161,7 +169,7 @@ evidence::OperationLog MakeOperationLog(std::string tool, const std::optional<Ha
 
 const Exchange* PageExchange(const std::vector<Exchange>& exchanges, std::string_view final_url) {
   const auto is_document = [](const Exchange& exchange) {
-    return exchange.resource_type == "Document" && exchange.status != 0;
+    return exchange.resource_type == "Document" && exchange.status != 0 && !exchange.second_fetch_of;
   };
   const auto last = std::find_if(exchanges.rbegin(), exchanges.rend(), [&](const Exchange& exchange) {
     return is_document(exchange) && WithoutFragment(exchange.url) == WithoutFragment(final_url);

@@ -60,13 +60,17 @@ void ExchangeRecorder::Paused(const CdpEvent& event) {
 void ExchangeRecorder::PausedRequest(const CdpEvent& event) {
   const std::string fetch_id = TextOf(event.params, "requestId");
   const std::string url = TextOf(ObjectOf(event.params, "request"), "url");
+  const auto fail = [&] {
+    cdp_->Send(event.session, "Fetch.failRequest",
+               {{"requestId", fetch_id}, {"errorReason", "BlockedByClient"}});
+  };
+  if (!MayAsk(event.session, TextOf(event.params, "networkId"))) return fail();
   // data: and blob: are no addresses of a network; they never leave the page.
   const bool inner = url.starts_with("data:") || url.starts_with("blob:") || url.starts_with("about:");
   const auto allowed = inner ? Result<void>() : allowed_(url);
   if (!full_ && allowed) return cdp_->Send(event.session, "Fetch.continueRequest", {{"requestId", fetch_id}});
   if (!allowed) Say("refused_url", url.substr(0, 2'048) + ": " + allowed.error().detail);
-  cdp_->Send(event.session, "Fetch.failRequest",
-             {{"requestId", fetch_id}, {"errorReason", "BlockedByClient"}});
+  fail();
 }
 
 // `wait`: for what is not told yet, the request or where its connection leads to.

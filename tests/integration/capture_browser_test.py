@@ -9,12 +9,14 @@ import io
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import urllib.parse
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -105,9 +107,11 @@ def png_rows(data):
 # name: (path or address, further options)
 KIND = {
     "index": ("/", []), "redirect": ("/redirect/4", []), "frames": ("/frames", []), "lazy": ("/lazy", []),
-    "moving": ("/moving", ["--record", "2"]), "infinite": ("/infinite/4", []), "tall": ("/tall", []), "encodings": ("/encodings", []), "media": ("/media", []),
+    "app": ("/app", []),
+    "moving": ("/moving", ["--record", "2"]), "infinite": ("/infinite/4", []), "tall": ("/tall", []), "encodings": ("https:/encodings", []), "media": ("/media", []),
     "worker": ("https:/sw", []), "socket": ("/socket", []), "downloads": ("/downloads", []), "error": ("/nosuch", []),
     "chinese": ("idn:/chinese", []), "dynamic": ("/dynamic", []), "phone": ("/agent", ["--device", "phone"]),
+    "identity": ("https:/identity", []),
     "tls": ("https:/", []), "downgrade": ("https:/downgrade", []), "hanging": ("/hanging", ["--time", "24"]),
     "events": ("/events", ["--time", "60"]), "private": ("/private", []), "long": ("/long_address", []),
 }
@@ -205,6 +209,20 @@ class CaptureBrowserTest(unittest.TestCase):
         self.assertIn(b"multipart/related", page.read("page.mhtml"))
         self.assertTrue(page.steps("checkpoint"))
 
+    def test_the_pdf_shows_the_page_and_its_text_can_be_found(self):
+        pdf = self.work / "page.pdf"
+        pdf.write_bytes(self.complete("index").read("page.pdf"))
+        text = subprocess.run(["pdftotext", pdf, "-"], capture_output=True, check=True).stdout.decode()
+        words = re.sub(r"\s+", "", text)
+        for part in CJK.split("，")[0], "日本語", "한국어", "¥199.00", "由脚本写入":
+            self.assertIn(re.sub(r"\s+", "", part), words)
+        subprocess.run(["pdftoppm", "-png", "-r", "60", "-singlefile", pdf, self.work / "page"], check=True)
+        pixels = b"".join(png_rows((self.work / "page.png").read_bytes()))
+        dark = sum(sum(pixels[i:i + 3]) < 300 for i in range(0, len(pixels), 3))
+        # Some lines of text, and not a page of black.
+        self.assertGreater(dark, 500)
+        self.assertLess(dark, len(pixels) // 3 // 4)
+
     def test_redirects_are_records_of_their_own_with_their_cookies(self):
         page = self.complete("redirect")
         for left, status in ((4, 308), (3, 307), (2, 303), (1, 302), (0, 301)):
@@ -232,6 +250,18 @@ class CaptureBrowserTest(unittest.TestCase):
             self.assertTrue(page.of("response", f"/batch/{i}"), i)
         self.assertIn("第3批", page.read("dom.html").decode())
         self.assertGreater(png_size(page.read("screenshot.png"))[1], 1500 + 4 * 1200)
+        page = self.complete("app")
+        for colour in (1, 2):
+            for i in range(5):
+                self.assertTrue(page.of("response", f"/img/{colour}/{60 + i}/20"), (colour, i))
+        self.assertIn("第9批", page.read("dom.html").decode())
+        steps = [step["detail"] for step in page.steps("scrolled_inside")]
+        self.assertEqual([step.split(":")[0] for step in steps], ["main#list", "div#side"])
+        height = png_size(page.read("screenshot.png"))[1]
+        self.assertEqual(steps, [f"main#list: 13700, {height} in view", f"div#side: 12500, {height} in view"])
+        self.assertEqual(page.remarks("scrolled_inside"), [step + "; pictures show no more than that" for step in steps])
+        # The picture is of its beginning.
+        self.assertEqual(next(png_rows(page.read("screenshot.png")))[-30:-27], b"\xff\xff\xff")
         self.assertIn("late 后来", self.complete("dynamic").read("dom.html").decode())
 
     def test_a_page_of_12000_pixels_is_one_picture_without_gaps(self):
@@ -248,11 +278,12 @@ class CaptureBrowserTest(unittest.TestCase):
 
     def test_packed_and_chunked_bodies_stand_unpacked_and_say_how_they_came(self):
         page = self.complete("encodings")
-        for name in ("gzip", "deflate", "chunked", "none"):
+        for name in ("gzip", "deflate", "br", "chunked", "none"):
             self.assertEqual(page.body("/encoded/" + name), f"window.{name} = '{name} 压缩';".encode() * 50)
-        head = page.of("response", "/encoded/gzip")[0][1].split(b"\r\n\r\n")[0].lower()
-        self.assertIn(b"x-orig-content-encoding: gzip", head)
-        self.assertNotIn(b"\r\ncontent-encoding:", head)
+            head = page.of("response", "/encoded/" + name)[0][1].split(b"\r\n\r\n")[0].lower().split(b"\r\n")
+            packed = [line for line in head if b"content-encoding" in line]
+            self.assertEqual(packed, [] if name in ("chunked", "none") else [f"x-orig-content-encoding: {name}".encode()])
+        self.assertIn(b"x-orig-transfer-encoding: chunked", page.of("response", "/encoded/chunked")[0][1].lower())
 
     def test_media_sockets_events_and_downloads(self):
         page = self.complete("media")
@@ -316,6 +347,38 @@ class CaptureBrowserTest(unittest.TestCase):
         self.assertIn("Mobile Safari", words)
         self.assertIn("|390|3|5<", words)
         self.assertEqual(png_size(page.read("screenshot.png"))[0], 3 * 390)
+
+    def test_nothing_says_that_the_browser_has_no_window(self):
+        page = self.complete("identity")
+        # Frames, and workers of all kinds, by header and by script.
+        told = {}
+        for kind in ("page", "frame", "worker", "shared", "service"):
+            found = [r for r in page.records if r[0]["warc-type"] == "request" and f"/told/{kind}%7C" in r[0]["warc-target-uri"]]
+            self.assertEqual(len(found), 1, kind)
+            told[kind] = urllib.parse.unquote(found[0][0]["warc-target-uri"].split("/told/")[1]).split("|")
+        for path in ("/identity", "/img/1/41/41", "/identity-frame", "/img/2/42/42", "/identity-worker.js",
+                     "/identity-shared.js", "/identity-service.js"):
+            self.assertTrue(page.of("request", path), path)
+        with self.site.lock:
+            sent = [headers for path, headers in self.site.sent if re.match("/(identity|told)|/img/./4[12]/", path)]
+        self.assertGreaterEqual(len(sent), 12)
+        agents = {headers["user-agent"] for headers in sent}
+        self.assertEqual(len(agents), 1, agents)
+        agent = agents.pop()
+        self.assertRegex(agent, r"\) Chrome/\d+\.")
+        self.assertTrue([h for h in sent if '"Chromium"' in h.get("sec-ch-ua", "")])
+        self.assertTrue([h for h in sent if '"Chromium"' in h.get("sec-ch-ua-full-version-list", "")])
+        self.assertNotIn("Headless", json.dumps(sent))
+        for kind, (_, by_script, platform, hints) in told.items():
+            self.assertEqual((by_script, platform), (agent, told["page"][2]), kind)
+            self.assertEqual(json.loads(hints), json.loads(told["page"][3]), kind)
+        self.assertTrue(json.loads(told["page"][3])["architecture"])
+        # The log has both; the page for people what was sent.
+        own, said, hints = page.steps("user_agent")[0]["lines"]
+        self.assertIn("HeadlessChrome/", own)
+        self.assertEqual(said, "sent: " + agent)
+        self.assertIn('"brand":"Chromium"', hints)
+        self.assertIn(agent, page.read("report.html").decode())
 
     def test_a_recording_is_in_the_package(self):
         page = self.complete("moving")

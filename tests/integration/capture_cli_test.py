@@ -20,6 +20,7 @@ import threading
 import time
 import unittest
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from cli_test import GENERATOR, PASSPHRASE, SOURCE, TIMEOUT_S, Node  # noqa: E402
@@ -342,33 +343,65 @@ class CaptureTest(unittest.TestCase):
     def test_a_person_browses_and_all_of_it_is_recorded(self):
         said = self.capture(2, self.url, "--interactive", "--out", self.work / "walk.evidence.zip").stderr
         self.assertIn("needs a display", said)
+        def press_ctrl_c(running, _):
+            running.send_signal(signal.SIGINT)
+
+        def keys(*pressed):
+            def press(_, env):
+                subprocess.run(["xdotool", "search", "--sync", "--onlyvisible", "--class", "chromium", "windowfocus", "--sync",
+                                "key", *pressed], env=env, check=True, timeout=TIMEOUT_S)
+            return press
+
+        # By Ctrl-C where it was started, by closing the tab, and by closing the window, which ends the browser.
+        ends = {"enough": press_ctrl_c, "tab": keys("ctrl+w"), "window": keys("ctrl+shift+w")}
+        with ThreadPoolExecutor(len(ends)) as pool:
+            done = dict(zip(ends, pool.map(self.browse, ends, ends.values())))
+        for name, (path, returned, said) in done.items():
+            with self.subTest(name):
+                self.assertEqual(returned, 0, said)
+                report = json.loads(self.verify(0, path, "--json").stdout)
+                self.assertEqual((report["facts"]["capture"], report["facts"]["outcome"]), ("session", "complete"))
+                peer_says = subprocess.run([GENERATOR, "--verify-package", path, "--trust", self.node.trust],
+                                           capture_output=True, text=True, timeout=TIMEOUT_S)
+                self.assertEqual(peer_says.returncode, 0, peer_says.stdout + peer_says.stderr)
+                inner = self.work / f"{name}.wacz"
+                inner.write_bytes(dict(self.members(path))["capture.wacz"])
+                members = dict(self.members(inner))
+                self.assertIn("evidence/view-001.png", members)
+                pages = [json.loads(line)["url"] for line in members["pages/pages.jsonl"].splitlines()[1:]]
+                self.assertEqual(pages, [self.url + "walk", self.url + "walked"])
+                completeness = json.loads(members["evidence/completeness.json"])
+                stopped = "settled" if name == "enough" else "closed"
+                self.assertEqual((completeness["stopped"], completeness["attachments_missing"]), (stopped, []))
+                self.assertTrue(completeness["final_url"].endswith("/walked"))
+                # A window that was closed has no page to be pictured.
+                self.assertEqual("evidence/screenshot.png" in members, name == "enough")
+                # It has a window and says what it is.
+                log = members["evidence/operations.jsonl"].decode()
+                self.assertIn("the browser's own: ", log)
+                self.assertNotIn("Headless", log)
+
+    def browse(self, name, end):
+        """A session on a display of its own, ended by `end` once its second page was pictured."""
         ready, display_fd = os.pipe()
         display = subprocess.Popen(["Xvfb", "-displayfd", str(display_fd), "-screen", "0", "1400x1100x24", "-nolisten", "tcp"],
                                    pass_fds=[display_fd], stderr=subprocess.DEVNULL)
         try:
             env = {**self.env, "DISPLAY": ":" + os.read(ready, 16).decode().strip()}
-            path = self.work / "walk.evidence.zip"
+            path = self.work / f"{name}.evidence.zip"
             running = subprocess.Popen(["cunzheng", *map(str, self.command(self.url + "walk", "--interactive", "--out", path))],
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=self.work)
             for line in running.stderr:
                 if "view" in line and "walked" in line:
                     break
-            running.send_signal(signal.SIGINT)
+            end(running, env)
             out, err = running.communicate(timeout=TIMEOUT_S)
-            self.assertEqual(running.returncode, 0, out + err)
+            return path, running.returncode, out + err
         finally:
             display.terminate()
             display.wait(TIMEOUT_S)
             os.close(ready)
             os.close(display_fd)
-        report = json.loads(self.verify(0, path, "--json").stdout)
-        self.assertEqual((report["facts"]["capture"], report["facts"]["outcome"]), ("session", "complete"))
-        inner = self.work / "walk.wacz"
-        inner.write_bytes(dict(self.members(path))["capture.wacz"])
-        members = dict(self.members(inner))
-        self.assertIn("evidence/view-001.png", members)
-        pages = [json.loads(line)["url"] for line in members["pages/pages.jsonl"].splitlines()[1:]]
-        self.assertEqual(pages, [self.url + "walk", self.url + "walked"])
 
     def test_what_goes_wrong_is_said_and_leaves_nothing_behind(self):
         nothing = self.work / "nothing.evidence.zip"

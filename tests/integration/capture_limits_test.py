@@ -108,7 +108,11 @@ class LimitsTest(unittest.TestCase):
             "index": (site.http("/"), "local"),
             "moving": (site.http("/moving"), "local", "record=12000"),
             "forever": (site.http("/infinite/100000"), "local", "height=6000"),
-            "ranged": (site.http("/ranged"), "local"),
+            "inside": (site.http("/app"), "local", "height=6000"),
+            "player": (site.http("/player/star+refused+login+broken+moved+saved+halves"), "local"),
+            "refetch_endless": (site.http("/slicer/endless+silent"), "local", "body=2500", "refetch=7000"),
+            "refetch_inner": (site.http("/slicer/inner+star+refused"), *public, "refetches=2"),
+            "sound": (site.http("/clip.wav"), "local"),
             "dynamic": (site.http("/dynamic"), "local"),
             "download": (site.http("/file.zip"), "local"),
             "bomb": (site.http("/bombs"), "local", *SHORT, "body=20000", "load=20000", "memory=1000"),
@@ -211,6 +215,13 @@ class LimitsTest(unittest.TestCase):
         capture = self.of("forever", "incomplete", "height_limit")
         self.assertEqual(len([m for m in capture.members if m.startswith("evidence/screenshot-")]), 3)
 
+    def test_an_element_without_end_is_scrolled_up_to_a_height(self):
+        capture = self.of("inside", "incomplete", "height_limit")
+        self.assertEqual(capture.did("height_limit"), ["main#list: 12500"])
+        self.assertEqual([r.status for r in capture.responses("/img/2/62/20")], [200])
+        self.assertEqual(capture.responses("/img/2/64/20"), [])
+        self.assertEqual(len(capture.did("scrolled_inside")), 2)
+
     def test_what_a_page_shows_over_time_is_recorded_in_a_chain(self):
         capture = self.of("moving", "complete")
         names = sorted(m for m in capture.members if m.startswith("evidence/recording-"))
@@ -232,10 +243,77 @@ class LimitsTest(unittest.TestCase):
         self.assertEqual(times, sorted(times))
         self.assertGreater(times[-1] - times[0], 9_000_000)
 
-    def test_a_range_is_told_as_such(self):
-        capture = self.of("ranged", "complete")
-        self.assertEqual(capture.body("/clip.wav"), capture_site.CLIP[100:200])
-        self.assertIn("bytes 100-199/", capture.remarks("range")[0])
+    def second(self, capture, path):
+        """The second fetch of an address, the last of its redirects: what metadata says, and its response, if any."""
+        first = min(f["number"] for f in capture.facts(path))
+        found = [(json.loads(r.block), r) for r in capture.records if r.kind == "metadata"]
+        facts, record = [(f, r) for f, r in found if f.get("secondFetchOf") == first][-1]
+        by_id = {r.headers["WARC-Record-ID"]: r for r in capture.records}
+        return facts, by_id.get(record.headers.get("WARC-Concurrent-To"))
+
+    def remark_of(self, capture, path):
+        found = [r for r in capture.remarks("range") if r.endswith(path)]
+        self.assertEqual(len(found), 1, capture.remarks("range"))
+        return found[0]
+
+    def test_what_came_in_ranges_is_fetched_once_more_and_whole(self):
+        capture = self.of("player", "complete")
+        for path, whole in (("/slices/film.wav", capture_site.FILM), ("/slices/star", capture_site.CLIP),
+                            ("/slices/moved", capture_site.CLIP), ("/slices/saved", capture_site.CLIP)):
+            parts = [r for r in capture.responses(path) if r.status == 206]
+            self.assertTrue(parts, path)
+            facts, response = self.second(capture, path)
+            self.assertEqual((response.status, response.body), (200, whole), path)
+            # It is a request like any other, by the page's own referrer, and nobody takes it for one of the page's.
+            self.assertEqual(facts["remoteIPAddress"], "127.0.0.1")
+            request = [r for r in capture.records if r.kind == "request" and
+                       r.headers["WARC-Concurrent-To"] == response.headers["WARC-Record-ID"]][0]
+            self.assertNotIn("range", request.http)
+            self.assertEqual(request.http["referer"], [capture.said["url"]])
+            self.assertRegex(self.remark_of(capture, path), r"^bytes \d+-\d+/(\d+|\*); a second fetch \(exchange \d+\) brought: all of it; ")
+        self.assertLess(sum(len(r.body) for r in capture.responses("/slices/film.wav") if r.status == 206),
+                        len(capture_site.FILM) // 2)
+        for path, why in (("/slices/refused", "status 403"), ("/slices/broken", "net::ERR_EMPTY_RESPONSE"),
+                          ("/slices/login", f"bytes where the ranges are of {len(capture_site.CLIP)}")):
+            self.assertIn(why, self.remark_of(capture, path))
+        # What ranges cover is not fetched again; nor is anything that a second fetch's own page asks for.
+        self.assertEqual([r.status for r in capture.responses("/slices/halves")], [206, 206])
+        self.assertFalse([r for r in capture.remarks("range") if "halves" in r])
+        seen = [path for host, path in self.site.seen if path in ("/n/login", "/n/gone", "/img/1/51/51", "/inner?from=login")]
+        self.assertEqual(seen, [])
+        self.assertFalse([r for r in capture.records if r.url.endswith(("/n/gone", "/img/1/51/51", "/inner?from=login"))])
+        self.assertEqual(len(capture.did("refetch")), 7)
+        self.assertEqual(len(capture.did("refetched")), 7)
+        # The page's own state is as if nothing had been fetched.
+        self.assertEqual(capture.said["final_url"], capture.said["url"])
+        self.assertEqual((len(capture.did("navigated")), len(capture.did("loaded")), capture.did("download")), (1, 1, []))
+        pages = [json.loads(line)["url"] for line in capture.members["pages/pages.jsonl"].splitlines()[1:]]
+        self.assertEqual(pages, [capture.said["url"]])
+
+    def test_second_fetches_without_end_meet_their_limits(self):
+        capture = self.of("refetch_endless", "incomplete")
+        gap = [g for g in capture.gaps("/slices/endless") if g["status"] == 200][0]
+        self.assertEqual(gap["state"], "cut_time")
+        self.assertTrue(gap["reason"].startswith("second fetch of exchange "), gap)
+        self.assertIn("/slices/silent", " ".join(capture.remarks("refetch_limit")))
+        self.assertIn("no response in time", self.remark_of(capture, "/slices/silent"))
+        self.assertEqual(capture.report["limits_hit"], ["body_within_ms", "refetch_limit"])
+
+    def test_second_fetches_are_few_and_do_not_reach_the_machines_own_network(self):
+        capture = self.of("refetch_inner", "incomplete")
+        facts, response = self.second(capture, "/slices/inner")
+        self.assertTrue(facts["failure"])
+        self.assertIsNone(response)
+        self.assertTrue(capture.remarks("refused_address"))
+        self.assertEqual(len(capture.did("refetch")), 2)
+        self.assertEqual(len(capture.remarks("refetch_limit")), 1)
+        self.assertEqual(len([r for r in capture.remarks("range") if "not fetched again" in r]), 1)
+
+    def test_an_address_that_is_a_sound_is_a_page_too(self):
+        capture = self.of("sound", "complete")
+        self.assertEqual([r.status for r in capture.responses("/clip.wav")], [200, 206])
+        self.assertEqual(capture.body("/clip.wav"), capture_site.CLIP)
+        self.assertEqual(capture.did("refetch"), [])
 
     def test_a_download_for_a_page_is_recorded_and_lands_nowhere(self):
         capture = self.of("download", "complete", "download")

@@ -34,6 +34,8 @@ bool SetLimit(const std::string& word, capture::CaptureOptions* options) {
       {"answer", [&](uint64_t n) { options->page.answer_within = Milliseconds(n); }},
       {"total", [&](uint64_t n) { options->page.total_within = Milliseconds(n); }},
       {"height", [&](uint64_t n) { options->page.height_max = static_cast<uint32_t>(n); }},
+      {"refetches", [&](uint64_t n) { options->page.refetches_max = static_cast<uint32_t>(n); }},
+      {"refetch", [&](uint64_t n) { options->page.refetch_within = Milliseconds(n); }},
       {"targets", [&](uint64_t n) { options->page.targets_max = static_cast<uint32_t>(n); }},
       {"memory", [&](uint64_t n) { options->page.memory_bytes_max = n << 20; }},
       {"profile", [&](uint64_t n) { options->page.profile_bytes_max = n << 20; }},

@@ -24,10 +24,7 @@ import time
 import urllib.parse
 import zlib
 
-try:
-    import brotli
-except ImportError:
-    brotli = None
+import brotli
 
 SHOP, OTHER, IDN = "shop.test", "other.test", "例子.test"
 BANDS = [(0xC0, 0x30, 0x30), (0x30, 0xA0, 0x40), (0x30, 0x50, 0xC0), (0xD0, 0xA0, 0x20)]
@@ -58,7 +55,7 @@ def page(body, title="Test", head=""):
 
 
 CJK = "电子数据存证：网页取证测试，中文、日本語、한국어。侵权商品链接与价格 ¥199.00"
-CLIP = wav(20)
+CLIP, FILM = wav(20), wav(600)
 SCRIPT = b"document.getElementById('by-script').textContent = '\xe7\x94\xb1\xe8\x84\x9a\xe6\x9c\xac\xe5\x86\x99\xe5\x85\xa5';"
 STYLE = b"body{font:16px sans-serif;margin:20px} h1{color:#226} .band{height:%dpx;margin:0}" % BAND
 
@@ -76,6 +73,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.unquote(parts.path)
         with self.server.site.lock:
             self.server.site.seen.append((self.headers.get("Host", ""), self.path))
+            self.server.site.sent.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
         first, _, rest = path.lstrip("/").partition("/")
         method = getattr(self, "page_" + (first.replace(".", "_").replace("-", "_") or "index"), None)
         if method is None and path == "/商品/第一页":
@@ -165,6 +163,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         rows = "".join(f"<div style='height:1500px'><img loading=lazy src=/img/{i}/30/{31 + i}></div>" for i in range(6))
         self.send(page(rows, "lazy"))
 
+    def page_app(self, _):
+        """As most applications of the web are: the window does not scroll, a list in it does, and grows."""
+        def rows(colour):
+            return "".join(f"<div class=row><img loading=lazy src=/img/{colour}/{60 + i}/20></div>" for i in range(5))
+        self.send(page(
+            f"<div id=side>{rows(1)}</div><main id=list>{rows(2)}</main><script>list.addEventListener('scroll', () => {{"
+            "if (list.dataset.more || list.scrollTop + innerHeight < list.scrollHeight - 300) return; list.dataset.more = 1;"
+            "fetch('/batch/9').then(r => r.text()).then(t => list.insertAdjacentHTML('beforeend', t))})</script>", "app",
+            "<style>*{margin:0}html,body{height:100%;overflow:hidden}#side,#list{height:100vh;overflow-y:auto;float:left}"
+            "#side{width:20%}#list{width:80%;scroll-behavior:smooth}.row{height:2500px}</style>"))
+
     def page_infinite(self, rest):
         most = int(rest or "4")
         self.send(page(
@@ -197,7 +206,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send(gzip.compress(body), kind, Content_Encoding="gzip")
         if rest == "deflate":
             return self.send(zlib.compress(body), kind, Content_Encoding="deflate")
-        if rest == "br" and brotli:
+        if rest == "br":
             return self.send(brotli.compress(body), kind, Content_Encoding="br")
         if rest == "chunked":
             pieces = [body[i:i + 100] for i in range(0, len(body), 100)]
@@ -216,6 +225,50 @@ class Handler(http.server.BaseHTTPRequestHandler):
         begin, end = int(begin), min(int(end or len(CLIP) - 1), len(CLIP) - 1)
         return self.send(CLIP[begin:end + 1], "audio/wav", status=206, Accept_Ranges="bytes",
                          Content_Range=f"bytes {begin}-{end}/{len(CLIP)}")
+
+    def page_player(self, rest):
+        """A film of which the player takes the beginning, and what slicer does."""
+        self.page_slicer(rest, "<video src=/slices/film.wav preload=metadata controls></video>")
+
+    def page_slicer(self, rest, more=""):
+        """Scripts take slices of what REST names, and both halves of "halves"."""
+        ranges = [(name, "100-299") for name in rest.split("+") if name != "halves"]
+        if "halves" in rest:
+            ranges += [("halves", "0-99999"), ("halves", "100000-")]
+        slices = "".join(f"fetch('/slices/{name}', {{headers: {{Range: 'bytes={range}'}}}}).then(r => r.blob());"
+                         for name, range in ranges)
+        self.send(page(f"{more}<script>{slices}</script>", "slices"))
+
+    def page_slices(self, rest):
+        """CLIP or FILM in slices; what comes of all of it at once is in the name."""
+        wanted = self.headers.get("Range", "")
+        whole = FILM if rest == "film.wav" else CLIP
+        if wanted.startswith("bytes="):
+            begin, _, end = wanted[6:].partition("-")
+            begin, end = int(begin), min(int(end or len(whole) - 1), len(whole) - 1)
+            if rest == "film.wav":
+                end = min(end, begin + 32_767)
+            of = "*" if rest == "star" else len(whole)
+            return self.send(whole[begin:end + 1], "audio/wav", status=206, Content_Range=f"bytes {begin}-{end}/{of}")
+        if rest == "refused":
+            return self.send(page("<p>members only</p>"), status=403)
+        if rest == "login":
+            return self.send(page("<p>log in</p><img src=/img/1/51/51><iframe src=/inner?from=login></iframe>"
+                                  "<script>fetch('/n/login')</script>", head="<meta http-equiv=refresh content='0;url=/n/gone'>"))
+        if rest == "endless":
+            return self.page_endless(rest)
+        if rest == "silent":
+            return self.page_hang(rest)
+        if rest == "broken":
+            self.close_connection = True
+            return None
+        if rest == "moved":
+            return self.redirect("/slices/whole?moved")
+        if rest == "inner":
+            return self.redirect(self.server.site.inner("/secret"))
+        if rest == "saved":
+            return self.send(CLIP, "application/octet-stream", Content_Disposition="attachment; filename=clip.bin")
+        return self.send(whole, "audio/wav", Set_Cookie="fetched=twice; Path=/slices")
 
     def page_sw(self, _):
         self.send(page("<p>service worker</p><script>navigator.serviceWorker.addEventListener('controllerchange', "
@@ -304,6 +357,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
                        "navigator.maxTouchPoints].join('|')</script>", "agent",
                        "<meta name=viewport content='width=device-width,initial-scale=1'>"))
 
+    def page_identity(self, _):
+        """What scripts read of the browser, in the page, in a frame of another site, and in workers of all kinds."""
+        other = self.server.site.https("/identity-frame", OTHER)
+        self.send(page(f"<img src=/img/1/41/41><iframe src={other}></iframe><script>{self.SAYS} tell('page');"
+                       "new Worker('/identity-worker.js'); new SharedWorker('/identity-shared.js');"
+                       "navigator.serviceWorker.register('/identity-service.js')</script>", "identity"),
+                  Accept_CH="Sec-CH-UA-Full-Version-List, Sec-CH-UA-Platform-Version")
+
+    SAYS = ("const say = async who => [who, navigator.userAgent, navigator.platform, JSON.stringify(await navigator."
+            "userAgentData.getHighEntropyValues(['fullVersionList', 'architecture', 'platformVersion']))].join('|');"
+            "const tell = async who => fetch('/told/' + encodeURIComponent(await say(who)));")
+
+    def page_identity_frame(self, _):
+        self.send(page(f"<img src=/img/2/42/42><script>{self.SAYS} tell('frame')</script>"))
+
+    def page_identity_worker_js(self, _):
+        self.send(f"{self.SAYS} tell('worker')".encode(), "text/javascript")
+
+    def page_identity_shared_js(self, _):
+        self.send(f"{self.SAYS} tell('shared')".encode(), "text/javascript")
+
+    def page_identity_service_js(self, _):
+        self.send(f"{self.SAYS} addEventListener('install', e => e.waitUntil(tell('service')))".encode(), "text/javascript")
+
+    def page_told(self, _):
+        self.send(b"heard", "text/plain")
+
     # ---- What hostile ones may.
 
     def page_endless(self, _):
@@ -328,9 +408,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def page_bigs(self, rest):
         self.send(page(f"<script>fetch('/big/{rest}').then(r => r.text())</script>"))
-
-    def page_ranged(self, _):
-        self.send(page("<script>fetch('/clip.wav', {headers: {Range: 'bytes=100-199'}}).then(r => r.text())</script>"))
 
     def page_many(self, rest):
         self.send(page(f"<p>many</p><script>for (let i = 0; i < {int(rest)}; i++) fetch('/n/' + i).catch(() => 0)</script>"))
@@ -405,7 +482,7 @@ class Site:
     def __init__(self):
         self.lock = threading.Lock()
         self.ended = threading.Event()
-        self.seen, self.posted = [], []
+        self.seen, self.sent, self.posted = [], [], []
         self.folder = tempfile.mkdtemp(prefix="cunzheng-site.")
         self._bomb = None
         self.ca = self.certificate("ca", None, "Test Authority")
