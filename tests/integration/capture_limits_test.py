@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The limits of a capture, each reached: requests, windows, memory, disk, time, heights, bodies, the machine's own network.
 
-Pages of capture_site.py are captured by capture_probe, which takes limits that the command line has no options for, three
+Pages of capture_site.py are captured by capture_probe, which takes limits that the command line has no options for, two
 at a time; what is in the WACZ is read with the standard library alone. Pages as such are capture_browser_test.py's affair.
 """
 
@@ -115,10 +115,10 @@ class LimitsTest(unittest.TestCase):
             "sound": (site.http("/clip.wav"), "local"),
             "dynamic": (site.http("/dynamic"), "local"),
             "download": (site.http("/file.zip"), "local"),
-            "bomb": (site.http("/bombs"), "local", *SHORT, "body=20000", "load=20000", "memory=1000"),
+            "bomb": (site.http("/bombs"), "local", *SHORT, "body=40000", "load=40000", "memory=1000"),
             "big": (site.http("/bigs/3000000"), "local", "body_kib=1000"),
             "many": (site.http("/many/2000"), "local", "exchanges=300", *SHORT, "load=30000"),
-            "timers": (site.http("/timer-alerts"), "local", *SHORT),
+            "timers": (site.http("/timer-alerts"), "local", *SHORT, "load=30000"),
             "spin": (site.http("/spin"), "local", *SHORT),
             "spin_later": (site.http("/spin-later"), "local", *SHORT),
             "workers": (site.http("/workers"), "local", "targets=20", *SHORT),
@@ -130,7 +130,7 @@ class LimitsTest(unittest.TestCase):
             "slow": (site.http("/hanging"), "local", "total=4000", "rebind=1"),
         }
         cls.took = {}
-        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
             running = {name: pool.submit(cls.capture, name, *plan) for name, plan in plans.items()}
             cls.done = {name: future.result() for name, future in running.items()}
 
