@@ -25,7 +25,9 @@ namespace {
 // Among them: an address is asked for as it was given, without a try by HTTPS or a warning before.
 constexpr char kDisabledFeatures[] =
     "--disable-features=Translate,OptimizationHints,MediaRouter,HttpsUpgrades,HttpsFirstBalancedMode,"
-    "HttpsFirstBalancedModeAutoEnable,HttpsFirstModeV2";
+    "HttpsFirstBalancedModeAutoEnable,HttpsFirstModeV2,"
+    // A process kept ready for the next site, which a capture seldom has.
+    "SpareRendererForSitePerProcess";
 
 namespace fs = std::filesystem;
 

@@ -61,6 +61,7 @@ struct Named {
 constexpr Named kStops[] = {
     {"settled", {"网页已加载完毕并静止", "the page had settled"}},
     {"interrupted", {"操作者中止", "the operator ended it"}},
+    {"closed", {"操作者关闭了浏览窗口", "the window was closed"}},
     {"failed", {"网页未能加载", "the page could not be loaded"}},
     {"download", {"网址给出的是要下载的文件", "the address gave a file to download"}},
     {"time_limit", {"取证超过总时限", "the capture took longer than its limit"}},
@@ -77,6 +78,21 @@ constexpr Named kStops[] = {
     {"crashed", {"网页进程崩溃", "the page's process crashed"}},
     {"browser_ended", {"浏览器意外退出", "the browser ended unexpectedly"}},
     {"hung", {"网页不再响应", "the page did not answer any more"}},
+};
+
+constexpr Named kRemarks[] = {
+    {"auth_required", {"网站要求登录，未提供", "a password was asked for, and not given"}},
+    {"downgrade", {"由 HTTPS 转到 HTTP", "from HTTPS to HTTP"}},
+    {"limit_exchanges", {"请求次数达到上限", "limit on requests"}},
+    {"limit_frames", {"WebSocket 消息达到上限", "limit on WebSocket messages"}},
+    {"not_scrolled_inside", {"未滚动的较小区域", "smaller elements, not scrolled"}},
+    {"range", {"只取得部分区段", "got in part"}},
+    {"refetch_limit", {"未能再次完整获取", "second fetch: a limit"}},
+    {"refused_address", {"已拒绝：本机或内网地址", "refused: a local address"}},
+    {"refused_url", {"已拒绝的网址", "refused address"}},
+    {"request_body_missed", {"请求体缺失", "request body missed"}},
+    {"scrolled_inside", {"页内滚动区域（像素）", "scrolled within (pixels)"}},
+    {"untold", {"浏览器未说明的响应", "response untold"}},
 };
 
 constexpr Named kItems[] = {
@@ -438,7 +454,10 @@ void PutCompleteness(const evidence::CompletenessReport& report, Page* page) {
   page->Table({{{"备注", "remark"}, "tight"}, {{"内容", "detail"}, ""}});
   for (size_t i = 0; i < std::min(report.remarks.size(), kRowsMax); ++i) {
     page->Raw("<tr>");
-    page->Cell(report.remarks[i].what, "tight");
+    const Words* known = Find(kRemarks, report.remarks[i].what);
+    page->Raw("<td class=\"tight\">");
+    page->Both(known != nullptr ? *known : Words{report.remarks[i].what, report.remarks[i].what});
+    page->Raw("</td>");
     page->Cell(PlainText(report.remarks[i].detail, kShownUrlBytesMax));
     page->Raw("</tr>\n");
   }

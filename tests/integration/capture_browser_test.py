@@ -6,6 +6,7 @@ independent WACZ reader of tests/interop. Packages are then read without any cod
 """
 
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -23,13 +24,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(HERE), str(HERE.parent / "interop")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "interop"), str(HERE.parent.parent / "specs/vectors")]
 import wacz_reader  # noqa: E402
 from capture_site import CJK, Site  # noqa: E402
+from cunzheng_py import crypto as keys  # noqa: E402
 from cli_test import PASSPHRASE, Node  # noqa: E402
 
 # A capture is bounded by its --time, and what comes after it: packing, and waiting for the receipt.
-HOSTILE_S, SLACK_S = 18, 40
+HOSTILE_S, SLACK_S = 24, 40
 
 
 class Captured:
@@ -91,6 +93,9 @@ def png_rows(data):
     raw, stride, above = zlib.decompress(packed), width * 3, bytes(width * 3)
     for y in range(height):
         kind, row = raw[y * (stride + 1)], bytearray(raw[y * (stride + 1) + 1:(y + 1) * (stride + 1)])
+        if kind == 2 and not any(row):  # as the row above, which is most of them
+            yield above
+            continue
         for i in range(stride if kind else 0):
             left, up = row[i - 3] if i >= 3 else 0, above[i]
             corner = above[i - 3] if i >= 3 else 0
@@ -133,13 +138,24 @@ class CaptureBrowserTest(unittest.TestCase):
             cls.env.pop(name, None)
         cls.key = cls.work / "key"
         subprocess.run(["cunzheng", "keygen", "--out", cls.key], env=cls.env, check=True, capture_output=True)
+        cls.stretch_less(cls.key)
         cls.node.run("account", "add", "--account-key", f"{cls.key}.pub", "--name", "Test")
         cls.node.start()
-        jobs = {name: (page, more, 90) for name, (page, more) in KIND.items()}
-        jobs.update({name: (page, ["--record-failure", "--time", str(HOSTILE_S)], HOSTILE_S + SLACK_S)
-                     for name, page in HOSTILE.items()})
+        kind = [(name, (page, more, 90)) for name, (page, more) in KIND.items()]
+        hostile = [(name, (page, ["--record-failure", "--time", str(HOSTILE_S)], HOSTILE_S + SLACK_S))
+                   for name, page in HOSTILE.items()]
+        # Those that take all of a core stand apart, lest they take each other's time.
+        jobs = dict(job for pair in itertools.zip_longest(hostile, kind[::2], kind[1::2]) for job in pair if job)
         with ThreadPoolExecutor(3) as pool:
             cls.results = dict(zip(jobs, pool.map(lambda name: cls.run_one(name, *jobs[name]), jobs)))
+
+    @staticmethod
+    def stretch_less(path):
+        """The same key under the least work that a key file may ask for: it is opened some fifty times."""
+        text = path.read_text()
+        fields = {k: v for k, v in json.loads(text).items() if k not in ("cipher", "kdf")}
+        path.write_text(keys.seal_key_file(fields, keys.open_key_file(text, PASSPHRASE), PASSPHRASE, os.urandom(32),
+                                           os.urandom(12)))
 
     @classmethod
     def tearDownClass(cls):

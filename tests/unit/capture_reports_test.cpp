@@ -272,6 +272,19 @@ TEST_CASE("a page that could not be loaded is not called complete") {
   CHECK(ReportHtml(reported.input).find("<div class=\"outcome notice\">") != std::string::npos);
 }
 
+TEST_CASE("remarks are named in both languages, and those without a name by their own") {
+  Reported reported("x");
+  reported.completeness.remarks = {{"scrolled_inside", "main#list: 13700, 873 in view"},
+                                   {"newer_one", "a<b"}};
+  reported.input.stopped = "closed";
+  const std::string html = ReportHtml(reported.input);
+  for (const char* text :
+       {"页内滚动区域（像素）", "scrolled within (pixels)", "main#list: 13700, 873 in view", "newer_one",
+        "a&lt;b", "操作者关闭了浏览窗口", "the window was closed"}) {
+    CHECK_MESSAGE(html.find(text) != std::string::npos, text);
+  }
+}
+
 TEST_CASE("long lists are cut on the page, which says where the rest is") {
   Reported reported("x");
   std::vector<Exchange> many(600, MakeExchange(200, BodyState::kMissed));
