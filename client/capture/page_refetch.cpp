@@ -73,8 +73,9 @@ void PageCapture::FetchWhole(const RangedAddress& address, Clock::time_point unt
     recorder_.Seal(session, address.parts.front());
     cdp_.Send(session, "Emulation.setScriptExecutionDisabled", {{"value", true}});
     json::object where{{"url", address.url}};
-    if (std::string referer = RefererOf(recorder_.exchanges()[address.parts.front()]); !referer.empty()) {
-      where["referrer"] = std::move(referer);
+    if (const std::string referer = RefererOf(recorder_.exchanges()[address.parts.front()]);
+        !referer.empty()) {
+      where["referrer"] = referer;
       where["referrerPolicy"] = "unsafeUrl";  // it is what the page's policy had left of it
     }
     // It may be answered after this has returned.

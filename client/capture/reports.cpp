@@ -120,7 +120,7 @@ evidence::CompletenessReport MakeCompleteness(const std::string& url, const std:
     gap.bytes_kept = exchange.body.size();
     std::string reason = ReasonOf(exchange, *state);
     if (exchange.second_fetch_of) {
-      reason = "second fetch of exchange " + std::to_string(*exchange.second_fetch_of) + ": " + reason;
+      reason.insert(0, "second fetch of exchange " + std::to_string(*exchange.second_fetch_of) + ": ");
     }
     gap.reason = PlainText(reason, evidence::kReportTextBytesMax);
     report.gaps.push_back(std::move(gap));
