@@ -1,6 +1,6 @@
 // What a browser says that it is: the User-Agent header, client hints, and what scripts read of both. A
 // browser without a window calls itself "HeadlessChrome", to which a site may answer otherwise than to a
-// visitor; a capture says what the same browser says with one. Pure; safe from any thread.
+// visitor; a capture says what the same browser says with one.
 #pragma once
 
 #include <boost/json/object.hpp>

@@ -1,6 +1,5 @@
 #include "client/capture/ledger_errands.h"
 
-#include <thread>
 #include <utility>
 
 #include "client/evidence/recording.h"
@@ -56,7 +55,8 @@ void LedgerErrands::Finish(std::chrono::milliseconds within, const std::function
   if (!waiting_.empty() || anchoring_) steps_->Note("awaiting_anchors");
   rebind_next_ = Clock::time_point::max();
   for (; (!waiting_.empty() || anchoring_) && Clock::now() < until && !stop(); Tick()) {
-    if (anchoring_) answer_.wait_for(std::chrono::milliseconds(50));
+    if (answer_.valid())
+      answer_.wait_for(std::chrono::milliseconds(50));  // also a checkpoint's, which comes first
   }
   const std::string why = stop() ? "stopped" : "the time for it is over";
   if (anchoring_) Missed(*anchoring_, why);

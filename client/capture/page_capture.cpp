@@ -564,8 +564,10 @@ Result<PageResult> PageCapture::Run(const std::string& url) {
     // Last, since it lays the page out anew.
     TakeText("page.pdf", "Page.printToPDF", {{"printBackground", true}, {"preferCSSPageSize", true}}, "data",
              true, &result_.pdf);
-    if (GoesOn()) FetchWholes();
-    TakeCertificates();
+    if (GoesOn()) {
+      FetchWholes();
+      TakeCertificates();  // of where those came from
+    }
   }
   if (cdp_.gone()) Stop("browser_ended", browser_->Complaints());
   Stop("settled");

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -26,6 +27,17 @@ Error IoError(const std::string& what) {
 
 std::string LockOf(const std::string& folder) {
   return folder + "/lock";
+}
+
+// Held before it has its name, so that nobody finds a lock that is free in a folder that is being made.
+Result<int> MakeLock(const std::string& folder) {
+  const std::string name = LockOf(folder), new_name = name + ".new";
+  const int lock = open(new_name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (lock < 0) return IoError(new_name);
+  if (flock(lock, LOCK_EX | LOCK_NB) == 0 && rename(new_name.c_str(), name.c_str()) == 0) return lock;
+  const Error error = IoError(name);
+  close(lock);
+  return error;
 }
 
 // Of this user, and with a lock that nobody holds: a folder whose lock is not there yet is being made.
@@ -55,15 +67,13 @@ Result<std::unique_ptr<ProfileFolder>> ProfileFolder::Create() {
   RemoveLeft(below);
   std::string path = std::string(below) + "/" + std::string(kBegin) + "XXXXXX";
   if (mkdtemp(path.data()) == nullptr) return IoError(path);
-  const int lock = open(LockOf(path).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    const Error error = IoError(LockOf(path));
-    if (lock >= 0) close(lock);
+  const auto lock = MakeLock(path);
+  if (!lock) {
     std::error_code failed;
     fs::remove_all(path, failed);
-    return error;
+    return lock.error();
   }
-  return std::unique_ptr<ProfileFolder>(new ProfileFolder(std::move(path), lock));
+  return std::unique_ptr<ProfileFolder>(new ProfileFolder(std::move(path), *lock));
 }
 
 ProfileFolder::~ProfileFolder() {

@@ -172,14 +172,18 @@ Result<CaptureRun::Papers> CaptureRun::Prepare(const std::string& wacz, const st
   item.kind = evidence::kCaptureKind;
   item.name = std::string(client::BaseName(PackageStem(path))) + ".wacz";
   item.media_type = evidence::kWaczMediaType;
-  if (!settings_.case_ref.empty()) item.case_ref = settings_.case_ref;
   item.manifest_attrs = evidence::FactsToAttrs(facts);
   item.receipt_path = client::ReceiptPathFor(path);
   Papers papers;
-  ASSIGN_OR_RETURN(papers.item,
-                   client::PrepareItem(item, session_->view, session_->key.account, settings_.sealed));
+  ASSIGN_OR_RETURN(papers.item, Record(std::move(item), session_->view));
   papers.texts = {evidence::EncodeParts(parts), papers.item.manifest, std::nullopt, trust_};
   return papers;
+}
+
+Result<client::QueuedItem> CaptureRun::Record(client::EvidenceItem item,
+                                              const client::LedgerView& view) const {
+  if (!settings_.case_ref.empty()) item.case_ref = settings_.case_ref;
+  return client::PrepareItem(item, view, session_->key.account, settings_.sealed);
 }
 
 client::QueuedBatch CaptureRun::Sign(client::QueuedItem item) const {
@@ -198,9 +202,7 @@ Result<std::string> CaptureRun::Anchor(size_t segment, const std::string& index)
   item.kind = evidence::kRecordingKind;
   item.name = evidence::RecordingIndexName(segment);
   item.media_type = evidence::kRecordingIndexMediaType;
-  if (!settings_.case_ref.empty()) item.case_ref = settings_.case_ref;
-  ASSIGN_OR_RETURN(client::QueuedItem prepared,
-                   client::PrepareItem(item, view, session_->key.account, settings_.sealed));
+  ASSIGN_OR_RETURN(client::QueuedItem prepared, Record(std::move(item), view));
   ASSIGN_OR_RETURN(std::vector<std::string> receipts,
                    client::FetchReceipts(session_->client, Sign(std::move(prepared)), view.origin,
                                          settings_.wait_s * 1'000));
@@ -254,10 +256,8 @@ Result<void> CaptureRun::DepositFile(const std::string& path, std::string_view m
   ASSIGN_OR_RETURN(item.evidence, DigestFile(path));
   item.name = std::string(client::BaseName(path));
   item.media_type = media_type;
-  if (!settings_.case_ref.empty()) item.case_ref = settings_.case_ref;
   item.receipt_path = client::ReceiptPathFor(path);
-  ASSIGN_OR_RETURN(client::QueuedItem prepared,
-                   client::PrepareItem(item, session_->view, session_->key.account, settings_.sealed));
+  ASSIGN_OR_RETURN(client::QueuedItem prepared, Record(std::move(item), session_->view));
   return Deposit(path, false, std::move(prepared), report);
 }
 

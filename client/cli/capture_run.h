@@ -81,6 +81,8 @@ class CaptureRun {
                          const capture::CaptureSummary& summary) const;
   // `package`: puts the receipt into it; else it stays beside the file.
   Result<void> Deposit(const std::string& path, bool package, client::QueuedItem item, DepositReport& report);
+  // The record and manifest of what was captured, in this run's case and account.
+  Result<client::QueuedItem> Record(client::EvidenceItem item, const client::LedgerView& view) const;
   client::QueuedBatch Sign(client::QueuedItem item) const;
   // The receipt of a recording's segment, deposited by its index. Called while the browser is driven, from
   // another thread.

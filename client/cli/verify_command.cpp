@@ -398,8 +398,8 @@ void AddVerifyCommand(CLI::App& app, Context& context) {
   command->add_flag("--verbose", options->verbose, "Of several files show every report in full");
   command->footer(
       "NAME.evidence.zip and NAME.disclosure.zip (cunzheng capture, disclose) bring their receipts along, "
-      "also "
-      "under other names. NAME.history.jsonl (capture --watch) is checked with the packages beside it.\n\n"
+      "also under other names. NAME.history.jsonl (capture --watch) is checked with the packages beside "
+      "it.\n\n"
       "Exit codes: 0 valid, 1 not valid, 3 pending, 5 trust not established, 6 valid under retired keys "
       "only.\n\n"
       "Example:\n  cunzheng verify contract.pdf --trust trust.json");

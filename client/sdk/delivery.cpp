@@ -210,7 +210,7 @@ Result<std::vector<std::string>> FetchReceipts(Client& client, const QueuedBatch
                                                const std::string& origin, uint64_t wait_ms) {
   ASSIGN_OR_RETURN(Submission submission, client.SubmitBatch(batch.Envelope()));
   ASSIGN_OR_RETURN(submission, Await(client, batch, origin, std::move(submission), wait_ms));
-  if (!submission.attestation) {
+  if (!submission.attested) {
     return Error{Errc::kTimeout, "on the ledger, and too few institutions have cosigned by now"};
   }
   return BuildReceipts(batch, submission);

@@ -106,6 +106,27 @@ TEST_CASE("fresh checkpoints are fetched now and then, and one that could not be
   CHECK(Steps(steps, "checkpoint_missed").size() == 1);
 }
 
+TEST_CASE("a segment waits for a checkpoint that is being fetched, also at the end") {
+  OperationSteps steps;
+  LedgerCalls calls;
+  std::atomic<int> at_once = 0, most = 0;
+  const auto busy = [&]() -> Result<std::string> {
+    most = std::max<int>(most, ++at_once);
+    std::this_thread::sleep_for(milliseconds(30));
+    --at_once;
+    return std::string("answer");
+  };
+  calls.fetch_checkpoint = busy;
+  calls.anchor = [&](size_t, const std::string&) { return busy(); };
+  LedgerErrands errands(&calls, seconds(0), &steps);
+  errands.Tick();  // asks for a checkpoint
+  errands.SegmentEnded(0, "index");
+  errands.Finish(seconds(30), kGoOn);
+  CHECK(Steps(steps, "checkpoint").size() == 1);
+  CHECK(Steps(steps, "anchored") == std::vector<std::string>{"recording-000"});
+  CHECK(most == 1);
+}
+
 TEST_CASE("without a ledger nothing is asked, and segments wait for nothing") {
   OperationSteps steps;
   const LedgerCalls calls;
