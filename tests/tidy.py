@@ -3,9 +3,10 @@
 
     tidy.py BUILD_DIR [FILE…]      BUILD_DIR holds compile_commands.json of a finished build
 
-A clean result is remembered in BUILD_DIR/tidy under a hash of everything that could change it: the
+A clean result is remembered in the user's cache under a hash of everything that could change it: the
 configuration, the tool, the compile command, and the contents of the source and of every project
-file that the compiler read for it (ninja's own dependency log).
+file that the compiler read for it (ninja's own dependency log). Where the checkout lies does not
+count, so that one clone's run serves the next.
 """
 
 import concurrent.futures
@@ -20,6 +21,7 @@ import sys
 
 TOOL = "clang-tidy-14"
 TOP = pathlib.Path(__file__).resolve().parent.parent
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "cunzheng" / "tidy"
 AREAS = ("crypto", "ledger", "node", "client")
 
 
@@ -39,7 +41,7 @@ def dependencies(build):
 
 def key_of(unit, sources, fixed):
     key = hashlib.sha256(fixed)
-    key.update(unit["command"].encode())
+    key.update(unit["command"].replace(str(TOP), ".").encode())
     for path in sorted(set(sources)):
         key.update(str(path.relative_to(TOP)).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return key.hexdigest()
@@ -61,8 +63,7 @@ def main():
         sys.exit(__doc__)
     build = pathlib.Path(sys.argv[1]).resolve()
     chosen = {pathlib.Path(name).resolve() for name in sys.argv[2:]}
-    cache = build / "tidy"
-    cache.mkdir(exist_ok=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
     version = subprocess.run([TOOL, "--version"], capture_output=True, check=True).stdout
     fixed = version + (TOP / ".clang-tidy").read_bytes()
     read_for = dependencies(build)
@@ -76,7 +77,7 @@ def main():
         output = command[command.index("-o") + 1]
         if output not in read_for:
             sys.exit(f"error: {output} has not been built\nhint: cmake --build {build}")
-        mark = cache / key_of(unit, [path, *read_for[output]], fixed)
+        mark = CACHE / key_of(unit, [path, *read_for[output]], fixed)
         if mark.exists():
             clean += 1
         else:
