@@ -133,6 +133,7 @@ WarcRecord MetadataRecord(const Exchange& exchange, const std::string& url) {
   if (!exchange.security.empty()) facts["security"] = exchange.security;
   if (!exchange.body_reason.empty()) facts["bodyReason"] = Plain(exchange.body_reason);
   if (!exchange.failure.empty()) facts["failure"] = Plain(exchange.failure);
+  if (exchange.live) facts["live"] = true;
   if (!exchange.finished) facts["unfinished"] = true;
   if (!exchange.frames.empty()) facts["frames"] = FramesOf(exchange);
   if (exchange.frames_left_out != 0) facts["framesLeftOut"] = exchange.frames_left_out;

@@ -170,7 +170,8 @@ Exchange& ExchangeRecorder::Begin(const CdpEvent& event, const std::string& netw
 void ExchangeRecorder::Finish(Exchange* exchange) {
   if (exchange->finished) return;
   exchange->finished = true;
-  --open_;
+  if (!exchange->live || live_until_.erase(exchange->number) != 0) --open_;
+  if (exchange->live && exchange->body_state == BodyState::kCutTime) exchange->body_reason.clear();
   last_activity_ = Clock::now();
 }
 
@@ -299,8 +300,13 @@ void ExchangeRecorder::Take(const CdpEvent& event) {
   } else if (method == "Network.requestServedFromCache") {
     exchange->from_cache = exchange->internal = true;
   } else if (method == "Network.dataReceived") {
+    if (exchange->live) return TakeLiveData(exchange, event.params);
     last_activity_ = Clock::now();
   } else if (method == "Network.loadingFinished") {
+    if (exchange->live && exchange->body_state == BodyState::kCutTime) {
+      exchange->body_state = BodyState::kWhole;
+      exchange->body_reason.clear();
+    }
     if (exchange->body_state == BodyState::kNone && !HasNoBody(*exchange)) {
       if (exchange->internal) {
         exchange->body_reason = "from the page's memory: the same address was recorded before";

@@ -56,6 +56,8 @@ struct Exchange {
   std::string body_reason;
   std::string failure;  // "net::ERR_CERT_AUTHORITY_INVALID"
   bool finished = false;
+  // The page gets its body as it comes, since it may be a broadcast; `body` has what has come so far.
+  bool live = false;
   // Not the page's request but the capture's own: it asked for all of an address of which the page had got
   // ranges, first in the exchange of this number.
   std::optional<uint64_t> second_fetch_of;
@@ -109,7 +111,7 @@ class ExchangeRecorder {
   const std::vector<Remark>& remarks() const { return remarks_; }
   void Say(std::string what, std::string detail);
   const ExchangeLimits& limits() const { return limits_; }
-  // Exchanges that are under way.
+  // Exchanges that are under way, but for live ones, which are waited for only a while, or not at all.
   size_t open() const { return open_; }
   Clock::time_point last_activity() const { return last_activity_; }
   // ExchangeLimits::exchanges_max was reached: every further request is refused.
@@ -162,6 +164,8 @@ class ExchangeRecorder {
   void PausedRequest(const CdpEvent& event);
   void PausedResponse(const CdpEvent& event, bool wait);
   void TakeBody(uint64_t number);
+  void TakeLive(uint64_t number);
+  void TakeLiveData(Exchange* exchange, const boost::json::object& params);
   void TakeStream(uint64_t number);
   void ReadOn(uint64_t number);
   void Keep(Exchange* exchange, std::string_view bytes, BodyState state);
@@ -177,7 +181,8 @@ class ExchangeRecorder {
   std::map<std::string, Request> requests_;  // by CDP's id
   std::set<std::string> paused_;             // ids of those whose response waits to be told of
   std::map<uint64_t, Waiting> waiting_;
-  std::map<std::string, Sealed> sealed_;  // by session
+  std::map<uint64_t, Clock::time_point> live_until_;  // how long which live exchange counts as open
+  std::map<std::string, Sealed> sealed_;              // by session
   uint64_t last_waiting_ = 0;
   size_t total_bytes_ = 0, open_ = 0, frames_ = 0, frame_bytes_ = 0;
   bool full_ = false;

@@ -102,7 +102,7 @@ evidence::CompletenessReport MakeCompleteness(const std::string& url, const std:
       continue;
     }
     ++*CountOf(&report, *state);
-    if (*state == GapState::kCutTime) hit.insert("body_within_ms");
+    if (*state == GapState::kCutTime && !exchange.live) hit.insert("body_within_ms");
     if (*state == GapState::kCutLength) {
       // A body that was cut below its own limit met the one on all of them; one that was refused never began.
       const bool own = exchange.body.empty() || exchange.body.size() >= limits.body_bytes_max;

@@ -14,6 +14,8 @@ namespace json = boost::json;
 // A read is answered when it has so many bytes: of what comes drop by drop, fewer are lost at the end.
 constexpr int kReadBytes = 128;
 constexpr auto kToldWithin = std::chrono::milliseconds(1'000);
+// A body without a length is mostly one that comes to its end soon.
+constexpr auto kLiveWaitedFor = std::chrono::milliseconds(10'000);
 
 // Fields of headers that speak of how a body was packed for the way: what comes out of the browser is
 // unpacked.
@@ -39,9 +41,22 @@ std::string FieldOf(const json::object& paused, std::string_view wanted) {
   return {};
 }
 
+bool IsEventStream(std::string_view content_type) {
+  return content_type.starts_with("text/event-stream");
+}
+
 bool IsEndless(std::string_view content_type) {
-  return content_type.starts_with("text/event-stream") ||
-         content_type.starts_with("multipart/x-mixed-replace");
+  return IsEventStream(content_type) || content_type.starts_with("multipart/x-mixed-replace");
+}
+
+// What a script reads piece by piece and what has no length may be a broadcast.
+bool MayBeLive(const Exchange& exchange, std::string_view content_type, std::string_view length) {
+  const std::string_view by = exchange.resource_type;
+  if (!length.empty() || (by != "Fetch" && by != "XHR" && by != "EventSource")) return false;
+  return IsEventStream(content_type) || content_type.starts_with("video/") ||
+         content_type.starts_with("audio/") || content_type.starts_with("application/octet-stream") ||
+         content_type.starts_with("application/x-flv") || content_type.starts_with("application/x-ndjson") ||
+         content_type.empty();
 }
 
 // As CDP names what a connection leads to.
@@ -115,6 +130,7 @@ void ExchangeRecorder::PausedResponse(const CdpEvent& event, bool wait) {
                     length = FieldOf(params, "content-length");
   if (total_bytes_ >= limits_.total_bytes_max)
     return GoOn(number, BodyState::kCutLength, "the limit on all bodies");
+  if (MayBeLive(*exchange, type, length)) return TakeLive(number);
   if (IsEndless(type)) return TakeStream(number);
   if (length.size() > 19 ||
       (!length.empty() && std::strtoull(length.c_str(), nullptr, 10) > limits_.body_bytes_max)) {
@@ -152,7 +168,7 @@ void ExchangeRecorder::Keep(Exchange* exchange, std::string_view bytes, BodyStat
   exchange->body.append(bytes.substr(0, taken));
   total_bytes_ += taken;
   exchange->body_state = taken < bytes.size() ? BodyState::kCutLength : state;
-  last_activity_ = Clock::now();
+  if (!exchange->live) last_activity_ = Clock::now();
 }
 
 void ExchangeRecorder::GoOn(uint64_t number, BodyState state, const std::string& reason) {
@@ -174,6 +190,39 @@ void ExchangeRecorder::GoOn(uint64_t number, BodyState state, const std::string&
   } else {
     cdp_->Send(waiting.session, "Fetch.continueRequest", {{"requestId", waiting.fetch_id}});
   }
+}
+
+// The page and the recorder get it at once, each piece as it comes: a page that had to wait for the whole
+// would never show a broadcast.
+void ExchangeRecorder::TakeLive(uint64_t number) {
+  const Waiting& waiting = waiting_.at(number);
+  cdp_->Send(waiting.session, "Network.streamResourceContent",
+             {{"requestId", exchanges_[waiting.exchange].request_id}},
+             [this, number](const Result<json::object>& begun) {
+               const auto at = waiting_.find(number);
+               if (at == waiting_.end()) return;
+               const std::string type = LoweredAscii(FieldOf(at->second.paused, "content-type"));
+               if (!begun) return IsEndless(type) ? TakeStream(number) : TakeBody(number);
+               const Waiting waited = std::move(at->second);
+               waiting_.erase(at);
+               Exchange& exchange = exchanges_[waited.exchange];
+               exchange.live = true;
+               exchange.body_state = BodyState::kCutTime;
+               exchange.body_reason = "still coming when the capture ended";
+               const auto waited_for = IsEventStream(type) ? std::chrono::milliseconds(0) : kLiveWaitedFor;
+               live_until_[exchange.number] = Clock::now() + waited_for;
+               cdp_->Send(waited.session, "Fetch.continueRequest", {{"requestId", waited.fetch_id}});
+             });
+}
+
+void ExchangeRecorder::TakeLiveData(Exchange* exchange, const json::object& params) {
+  if (exchange->body_state != BodyState::kCutTime) return;  // cut by its length, or refused
+  const auto bytes = FromBase64(TextOf(params, "data"));
+  if (bytes && static_cast<double>(bytes->size()) == NumberOf(params, "dataLength")) {
+    return Keep(exchange, AsText(*bytes), BodyState::kCutTime);
+  }
+  exchange->body_state = BodyState::kMissed;
+  exchange->body_reason = "the browser did not give all of it";
 }
 
 // Bodies that are not meant to end are read in pieces, and the page gets what came within the time.
@@ -241,6 +290,7 @@ void ExchangeRecorder::Tick() {
     if (waiting.deadline <= now) late.push_back(number);
   }
   for (const uint64_t number : late) Cut(number, "not at its end in time");
+  open_ -= std::erase_if(live_until_, [&](const auto& item) { return item.second <= now; });
   for (auto it = paused_.begin(); it != paused_.end();) {
     Request& request = requests_[*it];
     if (request.paused && request.paused_until > now) {

@@ -118,10 +118,10 @@ KIND = {
     "chinese": ("idn:/chinese", []), "dynamic": ("/dynamic", []), "phone": ("/agent", ["--device", "phone"]),
     "identity": ("https:/identity", []),
     "tls": ("https:/", []), "downgrade": ("https:/downgrade", []), "hanging": ("/hanging", ["--time", "24"]),
-    "events": ("/events", ["--time", "60"]), "private": ("/private", []), "long": ("/long_address", []),
+    "events": ("/events", []), "live": ("/live", ["--record", "2"]), "private": ("/private", []), "long": ("/long_address", []),
 }
 HOSTILE = {
-    "endless": "/endless", "bombs": "/bombs", "many": "/many/25000", "alerts": "/alerts", "timer_alerts": "/timer_alerts",
+    "endless": "/endless", "flood": "/flood", "bombs": "/bombs", "many": "/many/25000", "alerts": "/alerts", "timer_alerts": "/timer_alerts",
     "spin": "/spin", "spin_later": "/spin_later", "loop": "/loop", "forever": "/forever", "crash": "/crash",
     "popups": "/popups", "file_links": "/file_links", "to_file": "/to_file", "bad_tls": "bad:/",
 }
@@ -309,13 +309,36 @@ class CaptureBrowserTest(unittest.TestCase):
         facts = json.loads(page.of("metadata", "/ws")[0][1])
         self.assertIn("5L2g5aW9", "".join(f["payloadBase64"] for f in facts["frames"]))  # 你好
         self.assertEqual(sum(f["sent"] for f in facts["frames"]), 2)
-        page = self.captured("events")
-        self.assertEqual(page.facts["outcome"], "incomplete")
-        self.assertIn(b"data: event 0\n\n", page.body("/stream"))
-        self.assertEqual(page.gap("/stream")["state"], "cut_time")
         page = self.complete("downloads")
         self.assertEqual(page.body("/file.zip"), b"PK-not-really" * 20)
         self.assertTrue(page.steps("download"))
+
+    def test_what_has_no_end_is_recorded_while_the_page_shows_it(self):
+        page = self.captured("events")
+        self.assertIn(b"data: event 0\n\ndata: event 1\n\n", page.body("/stream"))
+        self.assertIn("event 0event 1", re.sub("data: |\n", "", page.read("dom.html").decode()))
+        self.going_on(page, "/stream")
+        page = self.captured("live")
+        body = page.body("/broadcast/1")
+        self.assertGreater(len(body), 15 << 10)  # of two seconds of the recording at least
+        self.assertEqual(body.replace(b"FLV\1", b""), b"")
+        shown = int(re.search(r"broadcast (\d+)", page.read("dom.html").decode())[1])
+        self.assertLessEqual(10 << 10, shown)
+        self.assertLessEqual(shown, len(body))
+        self.going_on(page, "/broadcast/1")
+        # What came to its end by itself is whole.
+        self.assertEqual(page.body("/film"), b"".join(b"film%04d" % n * 100 for n in range(20)))
+        self.assertIsNone(page.gap("/film"))
+        self.assertLess(self.captured("events").seconds, 20)
+
+    def going_on(self, page, path):
+        self.assertEqual(page.facts["outcome"], "incomplete")
+        gap = page.gap(path)
+        self.assertEqual((gap["state"], gap["reason"]), ("cut_time", "still coming when the capture ended"))
+        self.assertEqual(page.completeness["limits_hit"], [])
+        headers, _ = page.of("response", path)[0]
+        self.assertEqual((headers["warc-ip-address"], headers["warc-truncated"]), ("127.0.0.1", "time"))
+        self.assertTrue(json.loads(page.of("metadata", path)[0][1])["live"])
 
     def test_a_service_worker_is_recorded_and_passed_by(self):
         page = self.complete("worker")
@@ -415,6 +438,9 @@ class CaptureBrowserTest(unittest.TestCase):
         page = self.captured("bombs")
         self.assertIsNotNone(page.gap("/bomb"))
         self.assertLess(page.path.stat().st_size, 20 << 20)
+        page = self.captured("flood")
+        self.assertIn(page.gap("/broadcast/")["state"], ("cut_length", "cut_time"))
+        self.assertLessEqual(len(page.body("/broadcast/")), 64 << 20)
 
     def test_a_flood_of_requests_meets_its_limit(self):
         page = self.captured("many")

@@ -320,6 +320,40 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.server.site.ended.wait(0.5):
                 return
 
+    READS = ("const read = async (url, id) => { const r = (await fetch(url)).body.getReader(); let n = 0;"
+             "for (let x; !(x = await r.read()).done; document.getElementById(id).textContent = `${id} ${n}`)"
+             "n += x.value.length; };")
+
+    def page_live(self, _):
+        """A broadcast, as players of FLV read it, and a film of unknown length that has an end."""
+        self.send(page(f"<h1 id=broadcast></h1><h1 id=film></h1><script>{self.READS} read('/broadcast/1', 'broadcast');"
+                       "read('/film', 'film')</script>", "live"))
+
+    def page_broadcast(self, rest):
+        """Without end: `rest` KiB every tenth of a second, or as fast as they are taken."""
+        self.begin_chunks("video/x-flv")
+        piece = b"FLV\1" * (256 * int(rest or 64))
+        until = time.monotonic() + ENDLESS_SECONDS
+        while time.monotonic() < until and not self.server.site.ended.wait(0.1 if rest else 0):
+            self.chunk(piece)
+
+    def page_film(self, _):
+        self.begin_chunks("video/mp4")
+        for n in range(20):
+            self.chunk(b"film%04d" % n * 100)
+            time.sleep(0.1)
+        self.chunk(b"")
+
+    def begin_chunks(self, media_type):
+        self.send_response(200)
+        self.send_header("Content-Type", media_type)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+
+    def chunk(self, data):
+        self.wfile.write(b"%x\r\n" % len(data) + data + b"\r\n")
+
     def page_downloads(self, _):
         self.send(page("<p>download</p><iframe src=/file.zip></iframe>", "downloads"))
 
@@ -387,15 +421,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # ---- What hostile ones may.
 
     def page_endless(self, _):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        self.close_connection = True
+        self.begin_chunks("text/html")
         until = time.monotonic() + ENDLESS_SECONDS
         while time.monotonic() < until and not self.server.site.ended.is_set():
-            self.wfile.write(b"10000\r\n" + b"endless " * 8192 + b"\r\n")
+            self.chunk(b"endless " * 8192)
             time.sleep(0.01)
+
+    def page_flood(self, _):
+        self.send(page(f"<p id=flood></p><script>{self.READS} read('/broadcast/', 'flood')</script>", "flood"))
 
     def page_bombs(self, _):
         self.send(page("<p>bomb</p><script>fetch('/bomb').then(r => r.text())</script>", "bombs"))
