@@ -353,7 +353,7 @@ void PageCapture::Load(const std::string& url) {
 }
 
 // Frames come when something changes, at most some ten a second.
-void PageCapture::Record() {
+void PageCapture::BeginRecording() {
   if (options_.record.count() == 0) return;
   steps_->Note("recording", std::to_string(options_.record.count()) + " ms");
   const auto started = Ask("Page.startScreencast", {{"format", "jpeg"},
@@ -361,8 +361,16 @@ void PageCapture::Record() {
                                                     {"maxWidth", kFrameSizeMax},
                                                     {"maxHeight", kFrameSizeMax}});
   if (!started) return steps_->Note("missed", "recording: " + started.error().detail);
-  static_cast<void>(
-      cdp_.Run(Clock::now() + options_.record, [this] { return !GoesOn() || recording_full_; }));
+  recording_until_ = Clock::now() + options_.record;
+}
+
+bool PageCapture::IsRecording() const {
+  return recording_until_ && !recording_full_ && Clock::now() < *recording_until_;
+}
+
+void PageCapture::EndRecording() {
+  if (!recording_until_) return;
+  recording_until_.reset();
   if (recording_full_) steps_->Note("recording_limit", std::to_string(recording_.frames()) + " frames");
   static_cast<void>(Ask("Page.stopScreencast"));
   recording_.Finish();
@@ -381,7 +389,7 @@ void PageCapture::AskForFrames() {
 void PageCapture::TakeFrame(const CdpEvent& event) {
   frames_waiting_.push_back(static_cast<int64_t>(NumberOf(event.params, "sessionId")));
   const auto jpeg = FromBase64(TextOf(event.params, "data"));
-  if (event.session != session_ || !jpeg || jpeg->empty()) return;
+  if (event.session != session_ || !IsRecording() || !jpeg || jpeg->empty()) return;
   recording_full_ |= !recording_.Add(UnixUs(), AsText(*jpeg));
 }
 
@@ -432,6 +440,7 @@ void PageCapture::Browse() {
       pictured = navigations_;
       TakeView();
     }
+    if (!IsRecording()) EndRecording();
     Pause(milliseconds(100));
   }
   if (GoesOn()) steps_->Note("enough");
@@ -547,11 +556,17 @@ void PageCapture::TakePlace() {
 Result<PageResult> PageCapture::Run(const std::string& url) {
   result_.url = url;
   RETURN_IF_ERROR(Open());
+  if (options_.enough) BeginRecording();
   Load(url);
-  if (GoesOn()) Record();
   if (options_.enough) {
     Browse();
-  } else if (GoesOn() && result_.stopped != "failed" && result_.stopped != "download") {
+  } else if (GoesOn()) {
+    BeginRecording();
+    static_cast<void>(
+        cdp_.Run(Clock::now() + options_.record, [this] { return !GoesOn() || !IsRecording(); }));
+  }
+  EndRecording();
+  if (!options_.enough && GoesOn() && result_.stopped != "failed" && result_.stopped != "download") {
     Scroll();
     if (GoesOn()) ScrollInside();
   }

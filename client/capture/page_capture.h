@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,10 +36,12 @@ struct PageLimits {
 };
 
 struct PageOptions {
-  bool allow_local = false;             // addresses of the machine's own network too
-  bool phone = false;                   // a phone's viewport and touch
-  Identity identity;                    // of LearnIdentity; without an override the browser's own
-  std::chrono::milliseconds record{0};  // what the page shows is recorded for so long, once it has loaded
+  bool allow_local = false;  // addresses of the machine's own network too
+  bool phone = false;        // a phone's viewport and touch
+  Identity identity;         // of LearnIdentity; without an override the browser's own
+  // What the page shows is recorded for so long once it has loaded; of a person's browsing from its
+  // beginning, at most so long.
+  std::chrono::milliseconds record{0};
   // Told of each segment of the recording as it ends.
   std::function<void(size_t segment, const std::string& index)> on_segment;
   // Set: a person browses in the window until this says that it is enough, or the window is closed.
@@ -138,7 +141,10 @@ class PageCapture {
   void Free();
   Result<void> Open();
   void Load(const std::string& url);
-  void Record();
+  // What the page shows from here on, for as long as PageOptions::record says. End: does nothing twice.
+  void BeginRecording();
+  bool IsRecording() const;
+  void EndRecording();
   void TakeFrame(const CdpEvent& event);
   void AskForFrames();
   void Scroll();
@@ -176,6 +182,7 @@ class PageCapture {
   std::map<std::string, std::string> sessions_;  // type by session
   std::map<std::string, std::string> targets_;   // session by target
   evidence::RecordingWriter recording_;
+  std::optional<Clock::time_point> recording_until_;  // set while it runs
   bool recording_full_ = false;
   std::vector<int64_t> frames_waiting_;
   bool loaded_ = false;  // the page's load event has come

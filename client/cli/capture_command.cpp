@@ -252,7 +252,8 @@ void AddCaptureCommand(CLI::App& app, Context& context) {
       ->type_name("S");
   command
       ->add_option("--record", options->settings.record_s,
-                   "Record for so long what the page shows once it has loaded, in seconds")
+                   "Record for so long what the page shows once it has loaded, in seconds; with "
+                   "--interactive from the beginning, at most so long")
       ->check(CLI::Range(1, 3'600))
       ->type_name("S");
   command

@@ -11,6 +11,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -379,6 +380,12 @@ class CaptureTest(unittest.TestCase):
                 # It has a window and says what it is.
                 log = members["evidence/operations.jsonl"].decode()
                 self.assertIn("the browser's own: ", log)
+                # The film goes on over the second page.
+                came = next(json.loads(line)["time_unix_us"] for line in log.splitlines()[1:]
+                            if json.loads(line)["what"] == "navigated" and "walked" in line)
+                films = [members[member] for member in sorted(members) if re.fullmatch(r"evidence/recording-\d+\.jsonl", member)]
+                frames = [json.loads(line)["time_unix_us"] for film in films for line in film.splitlines()[1:]]
+                self.assertTrue(frames and frames[0] < came < frames[-1], (frames, came))
                 self.assertNotIn("Headless", log)
 
     def browse(self, name, end):
@@ -389,7 +396,7 @@ class CaptureTest(unittest.TestCase):
         try:
             env = {**self.env, "DISPLAY": ":" + os.read(ready, 16).decode().strip()}
             path = self.work / f"{name}.evidence.zip"
-            running = subprocess.Popen(["cunzheng", *map(str, self.command(self.url + "walk", "--interactive", "--out", path))],
+            running = subprocess.Popen(["cunzheng", *map(str, self.command(self.url + "walk", "--interactive", "--record", "60", "--out", path))],
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=self.work)
             for line in running.stderr:
                 if "view" in line and "walked" in line:
