@@ -11,7 +11,7 @@ packages_build="build-essential cmake ninja-build ccache pkg-config libssl-dev l
   protobuf-compiler prometheus-cpp-dev zlib1g-dev libpng-dev"
 packages_test="git clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev doctest-dev libbenchmark-dev python3
   python3-brotli python3-cryptography python3-jsonschema python3-venv python3-yaml openssl curl jq iproute2 procps
-  chromium fonts-noto-cjk poppler-utils xdotool xvfb"
+  chromium ffmpeg fonts-noto-cjk poppler-utils xdotool xvfb"
 
 need_packages() {
   local wanted missing="" package as_root=""

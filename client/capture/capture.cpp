@@ -85,7 +85,7 @@ Result<uint64_t> AddExchanges(const std::vector<Exchange>& exchanges, evidence::
 Result<void> AddRecording(const std::vector<evidence::RecordingSegment>& recording,
                           const std::map<size_t, std::string>& receipts, Contents* contents) {
   for (size_t i = 0; i < recording.size(); i++) {
-    RETURN_IF_ERROR(contents->Attach(evidence::RecordingName(i) + ".mjpeg", recording[i].frames));
+    RETURN_IF_ERROR(contents->Attach(evidence::RecordingFilmName(i), recording[i].film));
     RETURN_IF_ERROR(contents->Attach(evidence::RecordingIndexName(i), recording[i].index));
     const auto receipt = receipts.find(i);
     if (receipt == receipts.end()) continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "client/evidence/film.h"
 #include "crypto/digest.h"
 #include "crypto/json.h"
 
@@ -30,6 +31,10 @@ std::string RecordingName(size_t segment) {
   return name;
 }
 
+std::string RecordingFilmName(size_t segment) {
+  return RecordingName(segment) + ".avi";
+}
+
 std::string RecordingIndexName(size_t segment) {
   return RecordingName(segment) + ".jsonl";
 }
@@ -49,19 +54,19 @@ bool RecordingWriter::Add(uint64_t time_unix_us, std::string_view jpeg) {
   }
   Tick(time_unix_us);
   last_us_ = std::max(last_us_, time_unix_us);
-  if (open_ && jpeg.size() > kRecordingSegmentBytesMax - segments_.back().frames.size()) Finish();
+  if (open_ && jpeg.size() > kRecordingSegmentBytesMax - pictures_.size()) Finish();
   if (!open_) {
     if (segments_.size() == kRecordingSegmentsMax) return false;
     segments_.push_back({{}, Head(segments_.size(), previous_)});
     segment_began_us_ = last_us_;
     open_ = true;
   }
-  RecordingSegment& segment = segments_.back();
-  segment.index += json::Encode(json::Object{{"time_unix_us", last_us_},
-                                             {"length", uint64_t{jpeg.size()}},
-                                             {"sha256", ToHex(Sha256(AsBytes(jpeg)))}}) +
-                   "\n";
-  segment.frames.append(jpeg);
+  segments_.back().index += json::Encode(json::Object{{"time_unix_us", last_us_},
+                                                      {"length", uint64_t{jpeg.size()}},
+                                                      {"sha256", ToHex(Sha256(AsBytes(jpeg)))}}) +
+                            "\n";
+  pictures_.append(jpeg);
+  frames_of_segment_.emplace_back(last_us_, jpeg.size());
   ++frames_;
   bytes_ += jpeg.size();
   return true;
@@ -74,21 +79,34 @@ void RecordingWriter::Tick(uint64_t time_unix_us) {
 void RecordingWriter::Finish() {
   if (!open_) return;
   open_ = false;
+  std::vector<FilmPicture> pictures;
+  std::string_view rest = pictures_;
+  for (const auto& [time_us, length] : frames_of_segment_) {
+    pictures.push_back({time_us, rest.substr(0, length)});
+    rest.remove_prefix(length);
+  }
+  segments_.back().film = MakeFilm(pictures);
+  frames_of_segment_.clear();
+  pictures_.clear();
   const std::string& index = segments_.back().index;
   previous_ = Sha256(AsBytes(index));
   if (observer_) observer_(segments_.size() - 1, index, previous_);
 }
 
 Result<Hash> CheckRecordingSegment(size_t segment, const Hash& previous, const RecordingSegment& content,
-                                   uint64_t* frames) {
+                                   RecordingTotals* totals) {
   const std::string name = RecordingName(segment), head = Head(segment, previous);
-  std::string_view lines = content.index, rest = content.frames;
+  std::string_view lines = content.index;
+  const std::string_view film = content.film;
   if (!lines.starts_with(head)) {
     return Error{Errc::kDigestMismatch,
                  name + ".jsonl: its first line must name it and the digest of the segment before"};
   }
   lines.remove_prefix(head.size());
   if (lines.empty()) return Wrong(name, "has no frame");
+  std::vector<FilmPicture> pictures;
+  FilmLayout layout;
+  uint64_t bytes = 0;
   for (uint64_t number = 1, last_us = 0; !lines.empty(); ++number) {
     const size_t end = lines.find('\n');
     if (end == std::string_view::npos) return Wrong(name, "its last line has no end");
@@ -100,14 +118,29 @@ Result<Hash> CheckRecordingSegment(size_t segment, const Hash& previous, const R
     const uint64_t length = reader.Integer("length", 1, kRecordingSegmentBytesMax);
     const Hash digest = reader.Hex32("sha256");
     RETURN_IF_ERROR(reader.Finish());
-    if (length > rest.size() || Sha256(AsBytes(rest.substr(0, length))) != digest) {
-      return Error{Errc::kDigestMismatch, name + ".mjpeg: frame " + std::to_string(number)};
+    if (number > 1 && time_us - pictures.front().time_us >= kRecordingSegmentUs) {
+      return Wrong(name, "frame " + std::to_string(number) + ": is not of these 10 seconds");
     }
-    rest.remove_prefix(length);
+    bytes += length;
+    totals->bytes += length;
+    if (++totals->frames > kRecordingFramesMax || bytes > kRecordingSegmentBytesMax ||
+        totals->bytes > kRecordingBytesMax) {
+      return Error{Errc::kTooLarge, name + ".jsonl: a recording has at most " +
+                                        std::to_string(kRecordingFramesMax) + " pictures and " +
+                                        std::to_string(kRecordingBytesMax) + " bytes of them, a segment " +
+                                        std::to_string(kRecordingSegmentBytesMax)};
+    }
+    const size_t offset = layout.Add(time_us, length).offset;
+    if (offset > film.size() || length > film.size() - offset ||
+        Sha256(AsBytes(film.substr(offset, length))) != digest) {
+      return Error{Errc::kDigestMismatch, name + ".avi: frame " + std::to_string(number)};
+    }
+    pictures.push_back({time_us, film.substr(offset, length)});
     last_us = time_us;
-    if (++*frames > kRecordingFramesMax) return Error{Errc::kTooLarge, name + ".jsonl: too many frames"};
   }
-  if (!rest.empty()) return Wrong(name, "does not list all of its frames");
+  if (MakeFilm(pictures) != film) {
+    return Error{Errc::kInvalidValue, name + ".avi: is not the film of its frames and their times"};
+  }
   return Sha256(AsBytes(content.index));
 }
 

@@ -1,4 +1,4 @@
-// What a page showed over time (specs/capture.md, "Recording"): frames in segments, each of which names the
+// What a page showed over time (specs/capture.md, "Recording"): films in segments, each of which names the
 // digest of the one before, so that what was recorded first is fixed by whatever is known of a later segment.
 // Pure but for the observer; not thread-safe.
 #pragma once
@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "crypto/bytes.h"
@@ -16,20 +17,23 @@ namespace cunzheng::evidence {
 
 inline constexpr size_t kRecordingSegmentsMax = 1'000;
 inline constexpr size_t kRecordingFramesMax = 36'000;
-inline constexpr uint64_t kRecordingBytesMax = 512u << 20;
-inline constexpr size_t kRecordingSegmentBytesMax = 64u << 20;
+inline constexpr uint64_t kRecordingBytesMax = 512u << 20;      // of pictures
+inline constexpr size_t kRecordingSegmentBytesMax = 64u << 20;  // of pictures
+inline constexpr size_t kFilmBytesMax = kRecordingSegmentBytesMax + (1u << 20);
 inline constexpr uint64_t kRecordingSegmentUs = 10'000'000;
 
 struct RecordingSegment {
-  std::string frames;  // recording-000.mjpeg: JPEG pictures, one after the other
-  std::string index;   // recording-000.jsonl
+  std::string film;   // recording-000.avi, once the segment has ended
+  std::string index;  // recording-000.jsonl
 };
 // How the operation log names a segment that has ended: "recording-000 sha256:…", of its index.
 inline constexpr std::string_view kSegmentStep = "segment";
 std::string SegmentDetail(size_t segment, const Hash& digest);
 // "recording-000"
 std::string RecordingName(size_t segment);
-// The segment's index, and the receipt of that, which is optional: "recording-000.jsonl", "….receipt.json".
+// The segment's film, its index, and the receipt of that, which is optional: "recording-000.avi", "….jsonl",
+// "….receipt.json".
+std::string RecordingFilmName(size_t segment);
 std::string RecordingIndexName(size_t segment);
 std::string RecordingReceiptName(size_t segment);
 inline constexpr std::string_view kRecordingKind = "recording";  // of an index's record
@@ -56,12 +60,17 @@ class RecordingWriter {
   std::vector<RecordingSegment> segments_;
   bool open_ = false;  // the last segment is under way
   Hash previous_{};
+  std::string pictures_;  // of the segment under way, one after the other
+  std::vector<std::pair<uint64_t, size_t>> frames_of_segment_;  // time and length
   uint64_t frames_ = 0, bytes_ = 0, segment_began_us_ = 0, last_us_ = 0;
 };
 
+struct RecordingTotals {
+  uint64_t frames = 0, bytes = 0;  // of all pictures
+};
 // Checks one segment against the digest of the one before (zeros: there is none); gives its own. Adds to
-// `frames`. Errors: kInvalidValue, kDigestMismatch (a frame; or the one before).
+// `totals`. Errors: kInvalidValue, kDigestMismatch (a frame; or the one before), kTooLarge.
 Result<Hash> CheckRecordingSegment(size_t segment, const Hash& previous, const RecordingSegment& content,
-                                   uint64_t* frames);
+                                   RecordingTotals* totals);
 
 }  // namespace cunzheng::evidence

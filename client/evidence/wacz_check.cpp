@@ -278,30 +278,29 @@ class Checker {
       if (member.name.starts_with(prefix)) ++left;
     }
     Hash previous{};
-    uint64_t bytes = 0;
+    RecordingTotals totals;
     for (size_t segment = 0; left > 0; ++segment) {
-      const ZipMember* const pictures = wacz_.Find(attachments + RecordingName(segment) + ".mjpeg");
+      const ZipMember* const film = wacz_.Find(attachments + RecordingFilmName(segment));
       const ZipMember* const index = wacz_.Find(attachments + RecordingIndexName(segment));
-      if (pictures == nullptr || index == nullptr) {
+      if (film == nullptr || index == nullptr) {
         return Wrong(attachments + RecordingName(segment),
-                     "missing: a recording's segments must be numbered from 000 without gaps, pictures and "
-                     "index each");
+                     "missing: a recording's segments must be numbered from 000 without gaps, film and index "
+                     "each");
       }
       left -= wacz_.Find(attachments + RecordingReceiptName(segment)) == nullptr ? 2 : 3;
-      bytes += pictures->length;
-      if (segment == kRecordingSegmentsMax || bytes > kRecordingBytesMax) {
+      if (segment == kRecordingSegmentsMax) {
         return Error{Errc::kTooLarge, attachments + RecordingName(segment) + ": a recording has at most " +
-                                          std::to_string(kRecordingSegmentsMax) + " segments and " +
-                                          std::to_string(kRecordingBytesMax) + " bytes"};
+                                          std::to_string(kRecordingSegmentsMax) + " segments"};
       }
       RETURN_IF_ERROR(Tell(0));
       RecordingSegment content;
-      ASSIGN_OR_RETURN(content.frames, wacz_.Read(*pictures, kRecordingSegmentBytesMax));
+      ASSIGN_OR_RETURN(content.film, wacz_.Read(*film, kFilmBytesMax));
       ASSIGN_OR_RETURN(content.index, wacz_.Read(*index, kRecordingSegmentBytesMax));
-      const auto checked = CheckRecordingSegment(segment, previous, content, &report_.pictures);
+      const auto checked = CheckRecordingSegment(segment, previous, content, &totals);
       if (!checked) {
         return Error{checked.error().code, std::string(kWaczAttachments) + checked.error().detail};
       }
+      report_.pictures = totals.frames;
       previous = *checked;
       report_.segments.push_back(previous);
     }

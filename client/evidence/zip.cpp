@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "client/evidence/little_endian.h"
 #include "crypto/file.h"
 
 namespace cunzheng::evidence {
@@ -20,14 +21,6 @@ constexpr uint16_t kTime = 0, kDate = 0x0021;  // 1980-01-01, the first there is
 constexpr size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22;
 constexpr size_t kNameBytesMax = 512, kComponentBytesMax = 255;
 
-void Append16(uint64_t value, std::string* out) {
-  out->push_back(static_cast<char>(value & 0xff));
-  out->push_back(static_cast<char>(value >> 8 & 0xff));
-}
-void Append32(uint64_t value, std::string* out) {
-  Append16(value & 0xffff, out);
-  Append16(value >> 16 & 0xffff, out);
-}
 uint64_t Load(std::string_view bytes, size_t offset, size_t length) {
   uint64_t value = 0;
   for (size_t i = length; i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[offset + i]);

@@ -422,7 +422,7 @@ class CaptureBrowserTest(unittest.TestCase):
     def test_a_recording_is_in_the_package(self):
         page = self.complete("moving")
         self.assertEqual(page.facts["capture"], "recording")
-        self.assertEqual(page.read("recording-000.mjpeg")[:3], b"\xff\xd8\xff")
+        self.assertEqual(page.read("recording-000.avi")[:4], b"RIFF")
         self.assertGreater(len(page.read("recording-000.jsonl").splitlines()), 5)
         self.assertEqual(self.complete("index").facts["capture"], "page")
 

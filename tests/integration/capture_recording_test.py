@@ -188,7 +188,7 @@ class RecordingTest(unittest.TestCase):
             ({"evidence/recording-002.receipt.json": self.receipts[1]}, 1, "invalid_value", "evidence/recording-002"),
             ({"evidence/recording-000.jsonl": self.indices[1]}, 1, "digest_mismatch", "evidence/recording-000.jsonl"),
             # The last segment taken out whole: the chain does not miss it, the operation log does.
-            ({f"evidence/recording-001.{end}": None for end in ("mjpeg", "jsonl", "receipt.json")}, 1, "manifest_mismatch", "operations.jsonl"),
+            ({f"evidence/recording-001.{end}": None for end in ("avi", "jsonl", "receipt.json")}, 1, "manifest_mismatch", "operations.jsonl"),
         ]
         for attachments, expected, code, where in cases:
             path = self.work / "remade.evidence.zip"

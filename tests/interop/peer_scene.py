@@ -115,10 +115,60 @@ def picture(n):
     return b"\xff\xd8 picture %d \xff\xd9" % n
 
 
-def segment(number, previous, pictures):
-    """A segment's .jsonl."""
+def segment(number, previous, pictures, times=None):
+    """A segment's .jsonl; `times` in microseconds after TIME_US."""
     head = {"type": "cunzheng/recording/v1", "segment": number, "previous": previous}
-    return lines(head, *({"length": len(p), "sha256": sha256(p), "time_unix_us": TIME_US + i} for i, p in enumerate(pictures)))
+    times = times or range(len(pictures))
+    return lines(head, *({"length": len(p), "sha256": sha256(p), "time_unix_us": TIME_US + t} for p, t in zip(pictures, times)))
+
+
+def film(pictures, width=0, height=0):
+    """The film of a segment: {slot: picture}, as one writes it to a file, going back to put lengths in."""
+    out, index = bytearray(), bytearray()
+
+    def number(*values):
+        for value in values:
+            out.extend(value.to_bytes(4, "little"))
+
+    def begin(*words):
+        """A chunk of words[0]; where its length is to stand."""
+        out.extend(words[0].encode() + bytes(4) + "".join(words[1:]).encode())
+        return len(out) - 4 * len(words)
+
+    def end(at):
+        out[at:at + 4] = (len(out) - at - 4).to_bytes(4, "little")
+        if len(out) % 2:
+            out.append(0)
+
+    count, longest = max(pictures) + 1, max(map(len, pictures.values()))
+    riff, headers, main = begin("RIFF", "AVI "), begin("LIST", "hdrl"), begin("avih")
+    number(40_000, 0, 0, 0x10, count, 0, 1, longest, width, height, 0, 0, 0, 0)
+    end(main)
+    stream, head = begin("LIST", "strl"), begin("strh", "vids", "MJPG")
+    number(0, 0, 0, 1, 25, 0, count, longest, 0xFFFFFFFF, 0, 0, width | height << 16)
+    end(head)
+    picture_format = begin("strf")
+    number(40, width, height, 24 << 16 | 1, int.from_bytes(b"MJPG", "little"), 3 * width * height & 0xFFFFFFFF, 0, 0, 0, 0)
+    for at in (picture_format, stream, headers):
+        end(at)
+    movi = begin("LIST", "movi")
+    for slot in range(count):
+        picture = pictures.get(slot, b"")
+        index += b"00dc" + b"".join(n.to_bytes(4, "little") for n in (0x10 * (slot in pictures), len(out) - movi - 4, len(picture)))
+        chunk = begin("00dc")
+        out.extend(picture)
+        end(chunk)
+    end(movi)
+    chunk = begin("idx1")
+    out.extend(index)
+    end(chunk)
+    end(riff)
+    return bytes(out)
+
+
+def framed(width, height, before=b"", n=0):
+    """A picture with a JPEG frame header, and segments before it."""
+    return b"\xff\xd8" + before + struct.pack(">2sHBHHB", b"\xff\xc2", 8, 8, height, width, 1) + b"%d" % n
 
 
 def recording(*segments):
@@ -126,7 +176,7 @@ def recording(*segments):
     files, previous = {}, "00" * 32
     for number, pictures in enumerate(segments):
         name, text = f"recording-{number:03}", segment(number, previous, pictures)
-        files[f"{name}.mjpeg"], files[f"{name}.jsonl"], previous = b"".join(pictures), text, sha256(text)
+        files[f"{name}.avi"], files[f"{name}.jsonl"], previous = film(dict(enumerate(pictures or [b""]))), text, sha256(text)
     return files
 
 

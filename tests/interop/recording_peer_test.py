@@ -12,12 +12,16 @@ import tempfile
 import unittest
 from unittest import mock
 
-from peer_scene import BOB, Scene, VECTORS, operations, picture, png, pretty, recording, segment, sha256
+from peer_scene import BOB, Scene, VECTORS, film, framed, operations, picture, png, pretty, recording, segment, sha256
 from cunzheng_py import package
 from cunzheng_py import recording as peer
 
 SEGMENTS = [[picture(0), picture(1), picture(2)], [picture(3)], [picture(4), picture(5)]]
 COUNT = sum(map(len, SEGMENTS))
+
+
+def flipped(data, at):
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
 
 
 class RecordingTest(unittest.TestCase):
@@ -120,22 +124,63 @@ class RecordingTest(unittest.TestCase):
 
     def test_a_byte_of_any_picture_is_found(self):
         for number, pictures in enumerate(SEGMENTS):
-            name = f"recording-{number:03}.mjpeg"
-            for at in range(0, len(b"".join(pictures)), 7):
-                data = bytearray(self.files[name])
-                data[at] ^= 1
-                self.refused("digest_mismatch", {**self.files, name: bytes(data)}, (name, at))
+            name = f"recording-{number:03}.avi"
+            for shown in pictures:
+                for at in range(self.files[name].index(shown), self.files[name].index(shown) + len(shown), 7):
+                    self.refused("digest_mismatch", {**self.files, name: flipped(self.files[name], at)}, (name, at))
+
+    def test_no_other_byte_of_a_film_is_free(self):
+        name = "recording-000.avi"
+        good = self.files[name]
+        pictures = {at for p in SEGMENTS[0] for at in range(good.index(p), good.index(p) + len(p))}
+        for at in set(range(len(good))) - pictures:
+            self.refused("invalid_value", {**self.files, name: flipped(good, at)}, (name, at))
+
+    def shows(self, times, film_of, pictures=None):
+        """Whether a segment with pictures of these times is a recording with that film."""
+        pictures = pictures or [picture(n) for n in range(len(times))]
+        files = {"recording-000.jsonl": segment(0, "00" * 32, pictures, times), "recording-000.avi": film_of(pictures)}
+        return self.verify(files).error or "valid"
+
+    def test_pictures_stand_in_the_slots_of_their_times(self):
+        cases = [
+            ([0], [0]), ([0, 39_999], [0, 1]), ([0, 40_000], [0, 1]), ([0, 80_000, 200_000], [0, 2, 5]), ([0, 0, 0, 0], [0, 1, 2, 3]),
+            ([0, 119_999, 119_999, 119_999, 160_000], [0, 2, 3, 4, 5]), ([0, 9_999_999], [0, 249]), ([5, 40_004], [0, 1]),
+        ]
+        for times, slots in cases:
+            self.assertEqual(self.shows(times, lambda p: film(dict(zip(slots, p)))), "valid", times)
+            later = [*slots[:-1], slots[-1] + 1]
+            if len(slots) > 1:
+                self.assertEqual(self.shows(times, lambda p: film(dict(zip(later, p)))), "digest_mismatch", times)
+        for times in ([0, 10_000_000], [1, 0], [0, 2**52]):
+            self.assertEqual(self.shows(times, lambda p: film(dict(enumerate(p)))), "invalid_value", times)
+
+    def test_a_film_is_as_large_as_its_first_pictures_frame_header_says(self):
+        tables = b"\xff\xe0\x00\x04ab\xff\xc4\x00\x02\xff\xc8\x00\x05abc\xff\xcc\x00\x03a"
+        cases = [
+            (framed(800, 600), (800, 600)), (framed(65_535, 65_535), (65_535, 65_535)), (framed(7, 9, tables), (7, 9)),
+            (framed(7, 9, b"\xff\xe0\x00\x01"), (0, 0)), (framed(7, 9, b"\0"), (0, 0)), (framed(7, 9, tables)[:-2], (7, 9)), (framed(7, 9, tables)[:-3], (0, 0)),
+            (framed(7, 9)[1:], (0, 0)), (framed(7, 9, b"\xff\xe0\x7f\xff"), (0, 0)),
+        ]
+        for first, size in cases:
+            pictures = [first, framed(1, 2)]
+            self.assertEqual(self.shows([0, 1], lambda p: film(dict(enumerate(p)), *size), pictures), "valid", first)
+            self.assertEqual(self.shows([0, 1], lambda p: film(dict(enumerate(p)), 1, 2), pictures), "invalid_value", first)
 
     def test_a_picture_that_is_cut_added_or_moved_is_found(self):
-        name, pictures = "recording-000.mjpeg", SEGMENTS[0]
+        name, pictures = "recording-000.avi", SEGMENTS[0]
+
+        def of(*shown):
+            return film(dict(enumerate(shown)))
         cases = [
-            ("cut short", "length_mismatch", b"".join(pictures)[:-1]),
-            ("the last one missing", "length_mismatch", b"".join(pictures[:-1])),
-            ("all missing", "length_mismatch", b""),
-            ("one more", "length_mismatch", b"".join(pictures) + picture(9)),
-            ("a byte more", "length_mismatch", b"".join(pictures) + b"\0"),
-            ("the first missing", "digest_mismatch", b"".join(pictures[1:])),
-            ("two exchanged", "digest_mismatch", b"".join([pictures[1], pictures[0], pictures[2]])),
+            ("cut short", "invalid_value", self.files[name][:-1]),
+            ("the last one missing", "digest_mismatch", of(*pictures[:-1])),
+            ("all missing", "digest_mismatch", b""),
+            ("one more", "invalid_value", of(*pictures, picture(9))),
+            ("a byte more", "invalid_value", self.files[name] + b"\0"),
+            ("the first missing", "digest_mismatch", of(*pictures[1:])),
+            ("two exchanged", "digest_mismatch", of(pictures[1], pictures[0], pictures[2])),
+            ("another segment's", "digest_mismatch", self.files["recording-001.avi"]),
         ]
         for what, code, data in cases:
             self.refused(code, {**self.files, name: data}, what)
@@ -147,12 +192,12 @@ class RecordingTest(unittest.TestCase):
         def renamed(*numbers):
             """The segments `numbers` as they are, under the names of 0, 1, …"""
             return {f"recording-{new:03}.{kind}": self.files[f"recording-{old:03}.{kind}"]
-                    for new, old in enumerate(numbers) for kind in ("mjpeg", "jsonl")}
+                    for new, old in enumerate(numbers) for kind in ("avi", "jsonl")}
         for number in (0, 1):
             name = f"recording-{number:03}"
-            self.refused("invalid_value", without(f"{name}.mjpeg", f"{name}.jsonl"), f"no {name}")
+            self.refused("invalid_value", without(f"{name}.avi", f"{name}.jsonl"), f"no {name}")
         for number in (0, 1, 2):
-            for kind in ("mjpeg", "jsonl"):
+            for kind in ("avi", "jsonl"):
                 self.refused("invalid_value", without(f"recording-{number:03}.{kind}"), (number, kind))
         for numbers in ((1, 0, 2), (0, 2, 1), (1, 2), (0, 2), (0, 0), (0, 1, 2, 2)):
             self.refused("invalid_value", renamed(*numbers), numbers)
@@ -163,7 +208,7 @@ class RecordingTest(unittest.TestCase):
         def remade(number, previous, pictures=None):
             pictures = pictures or SEGMENTS[number]
             return {**self.files, f"recording-{number:03}.jsonl": segment(number, previous, pictures),
-                    f"recording-{number:03}.mjpeg": b"".join(pictures)}
+                    f"recording-{number:03}.avi": film(dict(enumerate(pictures)))}
         zeros = "00" * 32
         self.refused("digest_mismatch", remade(0, sha256(b"")), "something before the first")
         self.refused("digest_mismatch", remade(1, zeros), "a second beginning")
@@ -171,7 +216,7 @@ class RecordingTest(unittest.TestCase):
         # Number 1 left out, number 2 in its place with a number that fits.
         skipped = recording(SEGMENTS[0])
         skipped |= {"recording-001.jsonl": segment(1, sha256(self.files["recording-001.jsonl"]), SEGMENTS[2]),
-                    "recording-001.mjpeg": b"".join(SEGMENTS[2])}
+                    "recording-001.avi": film(dict(enumerate(SEGMENTS[2])))}
         self.refused("digest_mismatch", skipped, "one left out")
 
     def test_a_segments_lines_have_one_form(self):
@@ -194,7 +239,7 @@ class RecordingTest(unittest.TestCase):
         self.refused("invalid_value", recording([picture(0)], []), "a segment without pictures")
 
     def test_nothing_else_is_named_like_a_part_of_a_recording(self):
-        for name in ("recording-3.jsonl", "recording-1000.mjpeg", "recording-000.mp4", "recording-000.receipt.json.1",
+        for name in ("recording-3.jsonl", "recording-1000.avi", "recording-000.mjpeg", "recording-000.receipt.json.1",
                      "recording-", "recording-00a.jsonl"):
             self.refused("invalid_value", {**self.files, name: b"x"}, name)
 

@@ -25,13 +25,13 @@ std::vector<RecordingSegment> Three(std::vector<Hash>* digests = nullptr) {
 
 std::string Check(const std::vector<RecordingSegment>& segments) {
   Hash previous{};
-  uint64_t frames = 0;
+  RecordingTotals totals;
   for (size_t i = 0; i < segments.size(); i++) {
-    const auto checked = CheckRecordingSegment(i, previous, segments[i], &frames);
+    const auto checked = CheckRecordingSegment(i, previous, segments[i], &totals);
     if (!checked) return checked.error().ToString();
     previous = *checked;
   }
-  return std::to_string(frames) + " frames, " + ToHex(previous);
+  return std::to_string(totals.frames) + " frames, " + ToHex(previous);
 }
 
 std::string Changed(const std::function<void(std::vector<RecordingSegment>*)>& change) {
@@ -62,9 +62,15 @@ TEST_CASE("a change anywhere in a recording is found") {
       const std::string said = Changed([&](auto* changed) { (*changed)[i].index[at] ^= 1; });
       CHECK_MESSAGE(said != whole, i, " ", at);
     }
-    for (size_t at = 0; at < segments[i].frames.size(); at++) {
-      const std::string said = Changed([&](auto* changed) { (*changed)[i].frames[at] ^= 1; });
-      CHECK(said.starts_with("digest_mismatch: " + RecordingName(i) + ".mjpeg: frame "));
+    const std::string_view film = segments[i].film;
+    for (size_t at = 0; at < film.size(); at++) {
+      const std::string said = Changed([&](auto* changed) { (*changed)[i].film[at] ^= 1; });
+      // A picture's own bytes, or the container's.
+      const size_t picture = film.rfind("frame ", at);
+      const bool inside = picture != film.npos && at < picture + std::string_view("frame 0").size();
+      const std::string name = RecordingFilmName(i);
+      CHECK(said.starts_with(inside ? "digest_mismatch: " + name + ": frame "
+                                    : "invalid_value: " + name + ": is not the film"));
     }
   }
 }
@@ -76,9 +82,28 @@ TEST_CASE("segments that are left out, changed places, or hold more than they li
   CHECK(Changed([](auto* s) {
           std::swap((*s)[1], (*s)[2]);
         }).starts_with("digest_mismatch: recording-001.jsonl"));
-  CHECK(Changed([](auto* s) { (*s)[2].frames += "x"; }) ==
-        "invalid_value: recording-002.jsonl: does not list all of its frames");
-  CHECK(Changed([](auto* s) { (*s)[2].frames.clear(); }) == "digest_mismatch: recording-002.mjpeg: frame 1");
+  CHECK(Changed([](auto* s) { (*s)[2].film += "x"; }) ==
+        "invalid_value: recording-002.avi: is not the film of its frames and their times");
+  CHECK(Changed([](auto* s) { (*s)[2].film.clear(); }) == "digest_mismatch: recording-002.avi: frame 1");
+}
+
+TEST_CASE("a frame of another time than its segment's is found") {
+  const auto moved = [](const std::string& time) {
+    return Changed([&](auto* s) {
+      std::string& index = (*s)[0].index;
+      const std::string last = "\"time_unix_us\":6000000}";
+      index.replace(index.rfind(last), last.size(), "\"time_unix_us\":" + time + "}");
+    });
+  };
+  CHECK(moved("10999999") == "digest_mismatch: recording-000.avi: frame 2");
+  CHECK(moved("11000000") == "invalid_value: recording-000.jsonl: frame 2: is not of these 10 seconds");
+  CHECK(moved("9007199254740991") ==
+        "invalid_value: recording-000.jsonl: frame 2: is not of these 10 seconds");
+  CHECK(moved("999999") ==
+        "invalid_value: recording-000: frame 2.time_unix_us: must be an integer from 1000000 to "
+        "9007199254740991");
+  // Within one slot of the film.
+  CHECK(moved("6000001").starts_with("digest_mismatch: recording-001.jsonl"));
 }
 
 TEST_CASE("a segment ends when its time is over, though no frame comes") {

@@ -3,14 +3,15 @@
 import re
 from dataclasses import dataclass
 
-from . import crypto, formats, receipt, reports
+from . import crypto, film, formats, receipt, reports
 from .jsonp import Bad, hex32, integer, type_is
 
 PICTURES_MAX = 36_000
-BYTES_MAX = 512 << 20  # of all .mjpeg
+BYTES_MAX, SEGMENT_BYTES_MAX = 512 << 20, 64 << 20  # of pictures
+SEGMENT_US = 10_000_000
 PREFIX = "evidence/recording-"
-MEMBER = re.compile(rf"{PREFIX}([0-9]{{3}})\.(mjpeg|jsonl|receipt\.json)")  # three digits: 1,000 segments
-PICTURE = [("time_unix_us", integer()), ("length", integer()), ("sha256", hex32)]
+MEMBER = re.compile(rf"{PREFIX}([0-9]{{3}})\.(avi|jsonl|receipt\.json)")  # three digits: 1,000 segments
+PICTURE = [("time_unix_us", integer()), ("length", integer(1)), ("sha256", hex32)]
 
 
 @dataclass
@@ -25,8 +26,8 @@ def _head(number):
 
 
 def _by_suffix(wacz):
-    """{"mjpeg": {number: bytes}, …} of everything that is named like a part of a recording."""
-    found = {"mjpeg": {}, "jsonl": {}, "receipt.json": {}}
+    """{"avi": {number: bytes}, …} of everything that is named like a part of a recording."""
+    found = {"avi": {}, "jsonl": {}, "receipt.json": {}}
     for name, data in wacz.items():
         if not name.startswith(PREFIX):
             continue
@@ -38,17 +39,21 @@ def _by_suffix(wacz):
 
 
 def _check_pictures(name, pictures, data):
-    """Every picture has its length and digest, and there is nothing behind the last one."""
-    at = 0
-    for number, picture in enumerate(pictures):
-        found = data[at : at + picture["length"]]
-        if len(found) != picture["length"]:
-            raise Bad("length_mismatch", f"{name}: picture {number} is cut short")
-        if crypto.sha256(found).hex() != picture["sha256"]:
+    """Every picture stands in its slot, with its length and digest; the film is the one that follows from them."""
+    times = [picture["time_unix_us"] for picture in pictures]
+    if times != sorted(times) or times[-1] - times[0] >= SEGMENT_US:
+        raise Bad("invalid_value", f"{name}: times that are not those of one segment")
+    lengths = [picture["length"] for picture in pictures]
+    if sum(lengths) > SEGMENT_BYTES_MAX:
+        raise Bad("too_large", f"{name}: pictures")
+    found = []
+    for number, (at, picture) in enumerate(zip(film.places(times, lengths), pictures)):
+        found.append(data[at : at + picture["length"]])
+        if len(found[-1]) != picture["length"] or crypto.sha256(found[-1]).hex() != picture["sha256"]:
             raise Bad("digest_mismatch", f"{name}: picture {number}")
-        at += len(found)
-    if at != len(data):
-        raise Bad("length_mismatch", f"{name}: bytes behind the last picture")
+    if film.made(times, found) != data:
+        raise Bad("invalid_value", f"{name}: is not the film of its pictures")
+    return sum(lengths)
 
 
 def segments(wacz):
@@ -56,10 +61,9 @@ def segments(wacz):
     found = _by_suffix(wacz)
     out, previous, count_left = [], bytes(32).hex(), PICTURES_MAX
     numbers = sorted(found["jsonl"])
-    if numbers != list(range(len(numbers))) or numbers != sorted(found["mjpeg"]):
-        raise Bad("invalid_value", f"segments {numbers}, pictures of {sorted(found['mjpeg'])}")
-    if sum(map(len, found["mjpeg"].values())) > BYTES_MAX:
-        raise Bad("too_large", "recording")
+    if numbers != list(range(len(numbers))) or numbers != sorted(found["avi"]):
+        raise Bad("invalid_value", f"segments {numbers}, films of {sorted(found['avi'])}")
+    bytes_left = BYTES_MAX
     for number in numbers:
         name, data = f"recording-{number:03}.jsonl", found["jsonl"][number]
         head, pictures = reports.decode_lines(data, _head(number), PICTURE, count_left)
@@ -67,7 +71,9 @@ def segments(wacz):
             raise Bad("invalid_value", f"{name}: no picture, so no segment")
         if head["previous"] != previous:
             raise Bad("digest_mismatch", f"{name}: previous")
-        _check_pictures(name, pictures, found["mjpeg"][number])
+        bytes_left -= _check_pictures(name, pictures, found["avi"][number])
+        if bytes_left < 0:
+            raise Bad("too_large", "recording")
         out.append(Segment(name, data, len(pictures)))
         previous, count_left = crypto.sha256(data).hex(), count_left - len(pictures)
     return out
