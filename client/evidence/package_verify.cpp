@@ -82,9 +82,23 @@ Result<void> CheckMembers(const ZipReader& zip,
   return {};
 }
 
+// Which part of the WACZ it is that has changed: its members have CRC-32s too.
+Error NamePart(const ZipReader& zip, const ZipMember& wacz, Error error) {
+  const auto inner = ZipReader::Open(zip.Source(wacz));
+  if (!inner) return In(wacz.name, inner.error());
+  for (const ZipMember& member : inner->members()) {
+    const auto same = inner->CheckCrc(member);
+    if (!same) return In(wacz.name, same.error());
+  }
+  return error;
+}
+
 // The CRC-32s, by which other programs judge, and the text that belongs to the format.
 Result<void> CheckFrame(const ZipReader& zip, std::string_view readme) {
-  for (const ZipMember& member : zip.members()) RETURN_IF_ERROR(zip.CheckCrc(member));
+  for (const ZipMember& member : zip.members()) {
+    const auto same = zip.CheckCrc(member);
+    if (!same) return member.name == kWaczMember ? NamePart(zip, member, same.error()) : same.error();
+  }
   ASSIGN_OR_RETURN(const std::string text, ReadMember(zip, kReadmeMember, 64 << 10));
   if (text == readme) return {};
   return Wrong(Errc::kDigestMismatch, kReadmeMember, "is not the text that belongs to the format");

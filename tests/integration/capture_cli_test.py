@@ -191,12 +191,18 @@ class CaptureTest(unittest.TestCase):
         inner_path.write_bytes(inner)
         members = self.members(inner_path)
         self.assertGreater(len(members), 10)
+        bare, path = self.sample.read_bytes(), self.work / "bare.evidence.zip"
 
         def repacked(changed):
             return self.changed("capture.wacz", lambda _: rebuilt(changed))
 
         for name, data in members:
             flipped = data[:-1] + bytes([data[-1] ^ 1]) if data else b"x"
+            # As a disk or a hand would change it, with all CRC-32s left as they were.
+            if data:
+                at = bare.index(name.encode() + data) + len(name) + len(data) - 1
+                path.write_bytes(bare[:at] + bytes([bare[at] ^ 1]) + bare[at + 1:])
+                self.assertIn(f"capture.wacz: {name}: its bytes do not have its CRC-32", self.failure(path))
             self.assertIn(f"capture.wacz: {name}:", self.failure(
                 repacked([(n, flipped if n == name else b) for n, b in members])))
             self.assertIn(f"capture.wacz: {name}: is in the list of parts, and not in the WACZ", self.failure(
@@ -338,6 +344,7 @@ class CaptureTest(unittest.TestCase):
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=TIMEOUT_S)
         self.assertEqual(running.returncode, 130, out + err)
+        self.assertIn("hint: The package says that it is partial", err)
         report = json.loads(self.verify(0, path, "--json").stdout)
         self.assertEqual(report["facts"]["outcome"], "partial")
 
