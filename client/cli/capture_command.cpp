@@ -189,7 +189,14 @@ int CaptureCommand::Run() {
     if (!end) break;
   }
   if (run_.offline()) report.Unreached(*run_.offline());
-  return report.Finish(end);
+  // A list goes on where it stopped; one page is captured anew.
+  const bool cut_short = !end && !several_ && end.error().code == Errc::kInterrupted;
+  return report.Finish(end, !cut_short
+                                ? std::string()
+                                : context_.Say("The package says that it is partial; for all of the page "
+                                               "run the same command again, with another --out.",
+                                               "取证包已注明为部分取证；如需完整取证，请换一个 --out "
+                                               "再次运行同一命令。"));
 }
 
 }  // namespace

@@ -126,7 +126,7 @@ void DepositReport::PrintSummary() {
   PrintLine(line);
 }
 
-int DepositReport::Finish(const Result<void>& end) {
+int DepositReport::Finish(const Result<void>& end, std::string_view hint) {
   PrintSummary();
   if (!refusals_.empty()) {
     const int code = context_.Fail(refusals_.front());
@@ -136,7 +136,7 @@ int DepositReport::Finish(const Result<void>& end) {
         "未被接受的内容仍在队列中：`cunzheng sync` 再次提交，`cunzheng queue --drop ID` 放弃。"));
     return code;
   }
-  if (!end) return context_.Fail(end.error());
+  if (!end) return context_.Fail(end.error(), hint);
   if (!transient_.empty() && queued_ > 0) {
     return context_.Fail(
         transient_.front(),

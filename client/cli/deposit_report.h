@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/cli/context.h"
@@ -32,8 +33,9 @@ class DepositReport {
   // The node is out of reach: the exit code says so if anything waits for it.
   void Unreached(const Error& error) { transient_.push_back(error); }
 
-  // Prints summary, error and hint; returns the exit code. `end`: why the command ended early, if it did.
-  int Finish(const Result<void>& end);
+  // Prints summary, error and hint; returns the exit code. `end`: why the command ended early, if it did;
+  // `hint`: another than the error's own.
+  int Finish(const Result<void>& end, std::string_view hint = {});
 
  private:
   void Item(std::string_view status, std::string_view en, std::string_view zh,
