@@ -414,7 +414,7 @@ class CliTest(unittest.TestCase):
         return node
 
     def test_a_deposit_without_cosignatures_is_pending_until_sync_completes_it(self):
-        node = self.slow_node(3000)
+        node = self.slow_node(12_000)
         path = self.write("f", "pending")
         _, err = self.cli("deposit", path, "--wait", "0", code=3)
         self.assertIn("cunzheng sync", err)

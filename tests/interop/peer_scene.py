@@ -166,9 +166,9 @@ def film(pictures, width=0, height=0):
     return bytes(out)
 
 
-def framed(width, height, before=b"", n=0):
+def framed(width, height, before=b"", n=0, marker=b"\xff\xc2"):
     """A picture with a JPEG frame header, and segments before it."""
-    return b"\xff\xd8" + before + struct.pack(">2sHBHHB", b"\xff\xc2", 8, 8, height, width, 1) + b"%d" % n
+    return b"\xff\xd8" + before + struct.pack(">2sHBHHB", marker, 8, 8, height, width, 1) + b"%d" % n
 
 
 def recording(*segments):

@@ -159,9 +159,13 @@ class RecordingTest(unittest.TestCase):
         tables = b"\xff\xe0\x00\x04ab\xff\xc4\x00\x02\xff\xc8\x00\x05abc\xff\xcc\x00\x03a"
         cases = [
             (framed(800, 600), (800, 600)), (framed(65_535, 65_535), (65_535, 65_535)), (framed(7, 9, tables), (7, 9)),
-            (framed(7, 9, b"\xff\xe0\x00\x01"), (0, 0)), (framed(7, 9, b"\0"), (0, 0)), (framed(7, 9, tables)[:-2], (7, 9)), (framed(7, 9, tables)[:-3], (0, 0)),
-            (framed(7, 9)[1:], (0, 0)), (framed(7, 9, b"\xff\xe0\x7f\xff"), (0, 0)),
+            (framed(7, 9, b"\xff\xe0\x00\x01"), (0, 0)), (framed(7, 9, b"\0"), (0, 0)),
+            (framed(7, 9, tables)[:-2], (7, 9)), (framed(7, 9, tables)[:-3], (0, 0)), (framed(7, 9)[1:], (0, 0)),
+            (framed(7, 9, b"\xff\xe0\x7f\xff"), (0, 0)), (framed(7, 9, marker=b"\xfe\xc2"), (0, 0)),
         ]
+        for code in range(0xBF, 0xD1):
+            begins = 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC)
+            cases.append((framed(7, 9, marker=bytes([0xFF, code])), (7, 9) if begins else (0, 0)))
         for first, size in cases:
             pictures = [first, framed(1, 2)]
             self.assertEqual(self.shows([0, 1], lambda p: film(dict(enumerate(p)), *size), pictures), "valid", first)
@@ -230,6 +234,7 @@ class RecordingTest(unittest.TestCase):
             ("a field more", "unknown_field", text.replace(b'"segment":2', b'"segment":2,"text":"x"')),
             ("a field less", "missing_field", text.replace(b'"segment":2,', b"")),
             ("a length that is none", "wrong_type", text.replace(b'"length":', b'"length":"1","lengti":', 1)),
+            ("a length of 0", "invalid_value", text.replace(b'"length":15', b'"length":0', 1)),
             ("another digest", "digest_mismatch", text.replace(sha256(picture(4)).encode(), b"0" * 64)),
             ("nothing", "invalid_value", b""),
         ]
@@ -245,7 +250,9 @@ class RecordingTest(unittest.TestCase):
 
     def test_limits_hold_for_the_whole_recording(self):
         size = sum(len(p) for pictures in SEGMENTS for p in pictures)
-        for limit, value, code in (("PICTURES_MAX", COUNT, "invalid_value"), ("BYTES_MAX", size, "too_large")):
+        largest = max(sum(map(len, pictures)) for pictures in SEGMENTS)
+        for limit, value, code in (("PICTURES_MAX", COUNT, "invalid_value"), ("BYTES_MAX", size, "too_large"),
+                                   ("SEGMENT_BYTES_MAX", largest, "too_large")):
             with mock.patch.object(peer, limit, value):
                 self.assertEqual(self.verify(self.files).verdict, "valid")
             with mock.patch.object(peer, limit, value - 1):
