@@ -19,7 +19,8 @@ inline constexpr size_t kRecordingSegmentsMax = 1'000;
 inline constexpr size_t kRecordingFramesMax = 36'000;
 inline constexpr uint64_t kRecordingBytesMax = 512u << 20;      // of pictures
 inline constexpr size_t kRecordingSegmentBytesMax = 64u << 20;  // of pictures
-inline constexpr size_t kFilmBytesMax = kRecordingSegmentBytesMax + (1u << 20);
+// With its container: less than 32 bytes a slot, of which there are at most 250 more than pictures.
+inline constexpr size_t kFilmBytesMax = kRecordingSegmentBytesMax + (2u << 20);
 inline constexpr uint64_t kRecordingSegmentUs = 10'000'000;
 
 struct RecordingSegment {

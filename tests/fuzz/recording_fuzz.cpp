@@ -4,6 +4,8 @@
 // Input: one byte that says what follows: 0 a segment, its index up to NUL, then its film; else pictures to
 // write, each two bytes (its time in eighths of a second since the last one, its length) and that many bytes
 // of the rest.
+#include <algorithm>
+
 #include "client/evidence/film.h"
 #include "client/evidence/recording.h"
 #include "crypto/bytes.h"
